@@ -1,0 +1,1 @@
+"""What a person starts: one file per noun, each a table of contents."""

@@ -1,0 +1,1 @@
+"""Where it runs: settings, Dask, MLflow, Great Expectations, local servers, deployment files."""

@@ -1,0 +1,1 @@
+"""Answer a question from retrieved passages, each sentence with its citation, or refuse."""

@@ -1,0 +1,1 @@
+"""Measure retrieval, licence and sensitivity detection on labelled sets."""

@@ -1,0 +1,1 @@
+"""Turn documents into chunks, term counts, vectors and a searchable index."""

@@ -1,0 +1,1 @@
+"""Read sources into documents: connectors, extraction with byte maps, language, near-duplicates."""
