@@ -1,0 +1,193 @@
+"""Published indexes: folders named by the digest of their manifest, and which one is current.
+
+An index is built in a staging folder, described by a manifest with the SHA-256 of each file, and
+published by renames, so that a reader sees a whole index or the one before.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from storage.digest import canonical_json, sha256_hex
+from storage.errors import CorruptError, MissingError, NotFoundError
+from storage.files import explained, sync_folder, write_atomic
+from storage.records import Problem
+
+KEPT = 3
+"""Indexes that stay on the disk after a publication: the current one and those before it."""
+
+_MANIFEST = "manifest.json"
+_CURRENT = "CURRENT"
+_STAGING = ".staging-"
+_NAME = re.compile(r"[0-9a-f]{32}")
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class IndexFolder:
+    """A published index: its folder, its full digest and its manifest."""
+
+    path: Path
+    digest: str
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class IndexStore:
+    """Indexes below one local folder. Holds no open file, so it pickles."""
+
+    folder: Path
+
+    def stage(self) -> Path:
+        """Make an empty folder to build an index in."""
+        staged = self.folder / f"{_STAGING}{uuid.uuid4().hex}"
+        with explained(str(self.folder)):
+            staged.mkdir(parents=True)
+        return staged
+
+    def publish(self, staged: Path, manifest: Mapping[str, Any]) -> str:
+        """Make a staged folder the current index and give its digest.
+
+        The digest covers the manifest and the SHA-256 of each file; the same content published
+        twice is one index. Older indexes beyond the last few are deleted.
+        """
+        with explained(str(staged)):
+            hashes = {path: _hash_file(staged / path) for path in _files(staged)}
+            if not hashes:
+                raise ValueError("the staged folder holds no file")
+            data = canonical_json({**manifest, "files": hashes})
+            digest = sha256_hex(data)
+            write_atomic(staged / _MANIFEST, data)
+            self._move(staged, digest)
+            self._make_current(digest)
+            self._prune()
+        return digest
+
+    def current(self) -> IndexFolder:
+        """Open the index in use; MissingError when nothing was published."""
+        digest = self._current_digest()
+        if not digest:
+            raise MissingError(
+                "no index has been published", item="index", way_out="Run `suyuan index`"
+            )
+        return self.open(digest)
+
+    def open(self, digest: str) -> IndexFolder:
+        """Open an index by its digest or by the first 12 digits or more of it."""
+        found = [path for path in self._folders() if path.name[: len(digest)] == digest[:32]]
+        if len(found) != 1 or len(digest) < 12:
+            raise NotFoundError(
+                "no such index",
+                item=f"index:{digest}",
+                way_out=f"There are: {', '.join(path.name for path in self._folders()) or 'none'}",
+            )
+        return _read_folder(found[0])
+
+    def list(self) -> list[IndexFolder]:
+        """Give all published indexes whose manifest can be read, newest first."""
+        return [_read_folder(path) for path in self._folders()]
+
+    def rollback(self, digest: str) -> str:
+        """Make an older index the current one and give its full digest."""
+        index = self.open(digest)
+        self._make_current(index.digest)
+        return index.digest
+
+    def check(self, digest: str) -> list[Problem]:
+        """Hash every file of an index again and name what differs."""
+        try:
+            index = self.open(digest)
+        except CorruptError as error:
+            return [Problem(node=error.item, reason=error.cause)]
+        except NotFoundError as error:
+            return [Problem(node=f"index:{digest}", reason=error.cause)]
+        hashes = index.manifest["files"]
+        names = sorted({*hashes, *_files(index.path)} - {_MANIFEST})
+        reasons = {name: _damage(index.path / name, hashes.get(name)) for name in names}
+        node = f"index:{index.digest[:32]}"
+        return [
+            Problem(node=f"{node}/{name}", reason=text) for name, text in reasons.items() if text
+        ]
+
+    def _move(self, staged: Path, digest: str) -> None:
+        final = self.folder / digest[:32]
+        for path in _files(staged):
+            _sync_file(staged / path)
+        sync_folder(staged)
+        if final.is_dir() and not self.check(digest):
+            shutil.rmtree(staged)
+            return
+        if final.exists():
+            shutil.rmtree(final)
+        staged.rename(final)
+        sync_folder(self.folder)
+
+    def _make_current(self, digest: str) -> None:
+        write_atomic(self.folder / _CURRENT, f"{digest}\n".encode())
+        sync_folder(self.folder)
+
+    def _current_digest(self) -> str:
+        try:
+            return (self.folder / _CURRENT).read_text().strip()
+        except FileNotFoundError:
+            return ""
+
+    def _folders(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        found = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
+        return sorted(found, key=lambda path: (-path.stat().st_mtime_ns, path.name))
+
+    def _prune(self) -> None:
+        current = self._current_digest()[:32]
+        others = [path for path in self._folders() if path.name != current]
+        for path in others[KEPT - 1 :]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _read_folder(path: Path) -> IndexFolder:
+    node = f"index:{path.name}/{_MANIFEST}"
+    try:
+        data = (path / _MANIFEST).read_bytes()
+    except OSError as error:
+        raise CorruptError("the manifest is missing", item=node, way_out=_WAY_OUT) from error
+    digest = sha256_hex(data)
+    if digest[:32] != path.name:
+        raise CorruptError("the manifest was changed", item=node, way_out=_WAY_OUT)
+    return IndexFolder(path=path, digest=digest, manifest=json.loads(data))
+
+
+_WAY_OUT = "Run `suyuan index` to build it again"
+
+
+def _files(folder: Path) -> list[str]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def _damage(path: Path, expected: str | None) -> str:
+    if expected is None:
+        return "is not in the manifest"
+    if not path.is_file():
+        return "is missing"
+    return "" if _hash_file(path) == expected else "content has another hash"
+
+
+def _hash_file(path: Path) -> str:
+    hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            hasher.update(block)
+    return hasher.hexdigest()
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
