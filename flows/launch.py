@@ -1,0 +1,55 @@
+"""Start a flow by its noun: in this process, or as its deployment."""
+
+from importlib import import_module
+from typing import Any
+
+from pydantic import ValidationError
+
+from infra.settings import Settings
+from storage.errors import InputError, SuyuanError, UnavailableError
+
+DEPLOYED_SECONDS_MAX = 24 * 3600
+
+
+def run_here(noun: str, fields: dict[str, object], settings: Settings) -> Any:
+    """Run the flow in this process and return its report."""
+    del settings
+    module = import_module(f"flows.{noun}")
+    params = _checked(getattr(module, f"{noun.capitalize()}Params"), noun, fields)
+    return getattr(module, noun)(params)
+
+
+def run_deployed(noun: str, fields: dict[str, object], settings: Settings) -> Any:
+    """Run the deployment `<noun>/default` on the Prefect server and wait for its end."""
+    from infra.stack import prefect_api
+
+    if not prefect_api(settings):
+        raise UnavailableError(
+            "no Prefect server is known", item=f"{noun}/default", way_out="Run `suyuan up` first."
+        )
+    from prefect.deployments import run_deployment
+
+    done = run_deployment(
+        f"{noun}/default", parameters={"params": fields}, timeout=DEPLOYED_SECONDS_MAX
+    )
+    state = done.state
+    if state is None or not state.is_completed():
+        raise SuyuanError(
+            f"the flow run ended as {state.name if state else 'unknown'}",
+            item=f"{noun}/default",
+            way_out=f"Read its log: prefect flow-run logs {done.id}",
+        )
+    return {"flow_run": str(done.id), "state": state.name}
+
+
+def _checked(model: Any, noun: str, fields: dict[str, object]) -> Any:
+    try:
+        return model(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            str(first["msg"]),
+            item=f"{noun} parameter {place}",
+            way_out=f"See suyuan {noun} --help.",
+        ) from error
