@@ -64,6 +64,6 @@ def record(home: Home, source: str, run_id: str) -> Snapshot:
     home.ledger.add_documents(row for row in rows.iter_rows(named=True) if row["source"] == source)
     snapshot = record_snapshot(home, "documents", run_id)
     home.ledger.derive(snapshot.node, [f"source:{source}"], "hadMember")
-    if home.table("quarantine").exists:
+    if home.table("quarantine").exists():
         record_snapshot(home, "quarantine", run_id)
     return snapshot
