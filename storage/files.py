@@ -101,15 +101,13 @@ class Files:
 
     def read_head(self, path: str, size: int) -> bytes:
         """Read up to the first `size` bytes of a file; empty when there is no such file."""
-        try:
-            with explained(self.name(path)):
-                if self.local is not None:
-                    with (self.local / path).open("rb") as file:
-                        return file.read(size)
+        with contextlib.suppress(NotFoundError), explained(self.name(path)):
+            if self.local is None:
                 system, root = self._system()
                 return system.cat_file(f"{root}/{path}", start=0, end=size)
-        except NotFoundError:
-            return b""
+            with (self.local / path).open("rb") as file:
+                return file.read(size)
+        return b""
 
     def write(self, path: str, data: bytes, *, durable: bool = True) -> None:
         """Write a whole file atomically; object stores do so by themselves."""

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _CURRENT = "CURRENT"
 _STAGING = ".staging-"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _READ_BYTES = 1 << 20
+_ABANDONED_S = 86_400
+"""A staging folder as old as this was left by a killed build."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ class IndexStore:
         twice is one index. Older indexes beyond the last few are deleted.
         """
         with explained(str(staged)):
-            hashes = {path: _hash_file(staged / path) for path in _files(staged)}
+            hashes = {
+                path: _hash_file(staged / path) for path in _files(staged) if path != _MANIFEST
+            }
             if not hashes:
                 raise ValueError("the staged folder holds no file")
             data = canonical_json({**manifest, "files": hashes})
@@ -90,8 +95,8 @@ class IndexStore:
             )
         return _read_folder(found[0])
 
-    def list(self) -> list[IndexFolder]:
-        """Give all published indexes whose manifest can be read, newest first."""
+    def published(self) -> list[IndexFolder]:
+        """Give all published indexes, newest first; CorruptError when a manifest was changed."""
         return [_read_folder(path) for path in self._folders()]
 
     def rollback(self, digest: str) -> str:
@@ -111,7 +116,7 @@ class IndexStore:
         hashes = index.manifest["files"]
         names = sorted({*hashes, *_files(index.path)} - {_MANIFEST})
         reasons = {name: _damage(index.path / name, hashes.get(name)) for name in names}
-        node = f"index:{index.digest[:32]}"
+        node = f"index:{index.digest}"
         return [
             Problem(node=f"{node}/{name}", reason=text) for name, text in reasons.items() if text
         ]
@@ -148,7 +153,10 @@ class IndexStore:
     def _prune(self) -> None:
         current = self._current_digest()[:32]
         others = [path for path in self._folders() if path.name != current]
-        for path in others[KEPT - 1 :]:
+        oldest = time.time() - _ABANDONED_S
+        staged = self.folder.glob(f"{_STAGING}*")
+        abandoned = [path for path in staged if path.stat().st_mtime < oldest]
+        for path in [*others[KEPT - 1 :], *abandoned]:
             shutil.rmtree(path, ignore_errors=True)
 
 

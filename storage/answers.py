@@ -1,0 +1,71 @@
+"""Answers as rows of the ledger, and back; pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from storage.digest import canonical_json
+from storage.ledger_schema import Row
+from storage.records import Answer, Citation
+
+_RENAMED = {"start": "d_start", "end": "d_end"}
+_CITATION_FIELDS = tuple(Citation.__dataclass_fields__)
+
+
+def answer_row(answer: Answer) -> Row:
+    """Give the row of an answer without its citations."""
+    if "\0" in answer.text or "\0" in answer.question:
+        raise ValueError("an answer holds a NUL character, which PostgreSQL cannot store")
+    return {
+        "answer_id": answer.answer_id,
+        "question": answer.question,
+        "status": answer.status,
+        "text": answer.text,
+        "generator": answer.generator,
+        "index_digest": answer.index_digest,
+        "run_id": answer.run_id,
+        "signals": canonical_json({k: float(v) for k, v in answer.signals.items()}).decode(),
+        "created_at": answer.created_at.isoformat(),
+    }
+
+
+def span_rows(answer: Answer) -> list[Row]:
+    """Give one row per citation, in order."""
+    return [
+        {"answer_id": answer.answer_id, "ordinal": ordinal, **_span(citation)}
+        for ordinal, citation in enumerate(answer.citations)
+    ]
+
+
+def read_answer(row: Mapping[str, object], spans: Sequence[Mapping[str, object]]) -> Answer:
+    """Give the answer that the rows hold; spans in their order."""
+    values = {name: row[name] for name in ("answer_id", "question", "status", "text")}
+    values |= {name: row[name] for name in ("generator", "index_digest", "run_id")}
+    return Answer(
+        **values,  # type: ignore[arg-type]  # columns are typed by the schema
+        created_at=datetime.fromisoformat(str(row["created_at"])),
+        signals=json.loads(str(row["signals"])),
+        citations=tuple(_citation(span) for span in spans),
+    )
+
+
+def edges(answer: Answer) -> list[tuple[str, str, str]]:
+    """Give what the answer rests on: (node, source node, relation)."""
+    node = f"answer:{answer.answer_id}"
+    found = {(node, f"doc:{c.doc_id}", c.grade) for c in answer.citations}
+    if answer.index_digest:
+        found.add((node, f"index:{answer.index_digest}", "used"))
+    if answer.run_id:
+        found.add((node, f"run:{answer.run_id}", "generated"))
+    return sorted(found)
+
+
+def _span(citation: Citation) -> Row:
+    row: Row = {_RENAMED.get(name, name): getattr(citation, name) for name in _CITATION_FIELDS}
+    row["score"] = float(citation.score)
+    return row
+
+
+def _citation(span: Mapping[str, object]) -> Citation:
+    values = {name: span[_RENAMED.get(name, name)] for name in _CITATION_FIELDS}
+    return Citation(**values)  # type: ignore[arg-type]  # columns are typed by the schema

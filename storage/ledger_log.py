@@ -1,0 +1,172 @@
+"""The append-only log of the ledger: every write of a row is an entry chained to the one before."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from storage.ledger_schema import (
+    GENESIS,
+    ROW_TABLES,
+    Row,
+    chain_hash,
+    hash_row,
+    head,
+    key_columns,
+    key_of,
+    log,
+)
+from storage.records import Problem
+
+_LOOKUP_ROWS = 400
+_READ_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last entry of the log. Kept elsewhere, it proves later that nothing was cut off."""
+
+    seq: int
+    chain: str
+
+
+def read_head(connection: sa.Connection, *, lock: bool = False) -> Head:
+    """Read the head; with lock, no other writer can move it before this transaction ends."""
+    query = sa.select(head.c.seq, head.c.chain).where(head.c.id == 1)
+    row = connection.execute(query.with_for_update() if lock else query).one()
+    return Head(seq=row.seq, chain=row.chain)
+
+
+def record(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> int:
+    """Insert or change rows, append a log entry for each, and count them; equal rows are left out."""
+    before = read_head(connection, lock=True)
+    by_key = {key_of(table, row): row for row in rows}
+    stored = _stored(connection, table, list(by_key.values()))
+    new, changed, entries = [], [], []
+    for key, row in by_key.items():
+        old = stored.get(key)
+        full = _complete(table, row, old)
+        if full is None:
+            continue
+        (new if old is None else changed).append(full)
+        entries.append((key, str(full["row_hash"])))
+    if new:
+        connection.execute(sa.insert(table), new)
+    if changed:
+        _update(connection, table, changed)
+    _append(connection, table.name, entries, before)
+    return len(entries)
+
+
+def _complete(table: sa.Table, row: Row, old: Mapping[str, object] | None) -> Row | None:
+    """Give the row to write with its hash, or None when nothing but `first` columns differ."""
+    full = dict(row)
+    if old is not None:
+        full.update({name: old[name] for name in table.info["first"]})
+        if all(full[name] == value for name, value in old.items() if name != "row_hash"):
+            return None
+    full["row_hash"] = hash_row(full)
+    return full
+
+
+def _stored(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Row]
+) -> dict[str, Mapping[str, object]]:
+    names = key_columns(table)
+    key = sa.tuple_(*(table.c[name] for name in names)) if len(names) > 1 else table.c[names[0]]
+    found: dict[str, Mapping[str, object]] = {}
+    for start in range(0, len(rows), _LOOKUP_ROWS):
+        piece = rows[start : start + _LOOKUP_ROWS]
+        values = [tuple(row[name] for name in names) for row in piece]
+        wanted = values if len(names) > 1 else [value[0] for value in values]
+        for row in connection.execute(sa.select(table).where(key.in_(wanted))).mappings():
+            found[key_of(table, row)] = row
+    return found
+
+
+def _update(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    names = key_columns(table)
+    matches = [table.c[name] == sa.bindparam(f"key_{name}") for name in names]
+    values = [{**row, **{f"key_{name}": row[name] for name in names}} for row in rows]
+    columns = {c.name: sa.bindparam(c.name) for c in table.c if c.name not in names}
+    used = [{k: v for k, v in value.items() if k not in names} for value in values]
+    connection.execute(sa.update(table).where(*matches).values(columns), used)
+
+
+def _append(
+    connection: sa.Connection, kind: str, entries: Sequence[tuple[str, str]], before: Head
+) -> None:
+    if not entries:
+        return
+    chain = before.chain
+    rows = []
+    for seq, (key, row_hash) in enumerate(entries, before.seq + 1):
+        chain = chain_hash(chain, kind, key, row_hash)
+        rows.append({"seq": seq, "kind": kind, "key": key, "row_hash": row_hash, "chain": chain})
+    connection.execute(sa.insert(log), rows)
+    connection.execute(sa.update(head).values(seq=rows[-1]["seq"], chain=chain))
+
+
+def verify_log(connection: sa.Connection, seen: Head | None = None) -> list[Problem]:
+    """Prove the chain, then every row against its own hash and against its last log entry.
+
+    With a head that was seen earlier, prove that the log still contains it.
+    """
+    latest: dict[tuple[str, str], str] = {}
+    problems = list(_chain_problems(connection, latest))
+    for table in ROW_TABLES.values():
+        problems.extend(_row_problems(connection, table, latest))
+    missing = (Problem(node=f"ledger:{k}/{n}", reason="the row is missing") for k, n in latest)
+    return [*problems, *missing, *_head_problems(connection, seen)]
+
+
+def _head_problems(connection: sa.Connection, seen: Head | None) -> Iterator[Problem]:
+    if seen is None or seen.seq == 0:
+        return
+    chain = connection.execute(sa.select(log.c.chain).where(log.c.seq == seen.seq)).scalar()
+    if chain != seen.chain:
+        yield _log_problem(seen.seq, "the log is not the one seen earlier")
+
+
+def _chain_problems(
+    connection: sa.Connection, latest: dict[tuple[str, str], str]
+) -> Iterator[Problem]:
+    seq, chain = 0, GENESIS
+    for row in _stream(connection, sa.select(log).order_by(log.c.seq)):
+        if row.seq != seq + 1:
+            yield _log_problem(seq + 1, "the entry is missing")
+        if row.chain != chain_hash(chain, row.kind, row.key, row.row_hash):
+            yield _log_problem(row.seq, "the entry does not continue the chain")
+        seq, chain = row.seq, row.chain
+        latest[row.kind, row.key] = row.row_hash
+    if read_head(connection) != Head(seq=seq, chain=chain):
+        yield Problem(node="ledger:head/1", reason="the log does not end where the head says")
+
+
+def _row_problems(
+    connection: sa.Connection, table: sa.Table, latest: dict[tuple[str, str], str]
+) -> Iterator[Problem]:
+    for row in _stream(connection, sa.select(table)):
+        values = row._mapping
+        key = key_of(table, values)
+        reason = _row_reason(values, latest.pop((table.name, key), None))
+        if reason:
+            yield Problem(node=f"ledger:{table.name}/{key}", reason=reason)
+
+
+def _row_reason(values: Mapping[str, object], logged: str | None) -> str:
+    if logged is None:
+        return "the row is not in the log"
+    if hash_row(values) != values["row_hash"]:
+        return "the row was changed"
+    return "" if values["row_hash"] == logged else "the row is not the one last logged"
+
+
+def _log_problem(seq: int, reason: str) -> Problem:
+    return Problem(node=f"ledger:log/{seq}", reason=reason)
+
+
+def _stream(
+    connection: sa.Connection, query: sa.Select[tuple[object, ...]]
+) -> Iterator[sa.Row[tuple[object, ...]]]:
+    yield from connection.execution_options(yield_per=_READ_ROWS).execute(query)

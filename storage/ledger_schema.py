@@ -1,0 +1,195 @@
+"""Tables of the ledger, and how a row is named and hashed.
+
+Nodes are named by text: `source:<name>`, `doc:<sha>`, `snap:<table>@<version>`, `index:<digest>`,
+`run:<uuid>`, `answer:<ulid>`, `part:<table>/<path>`, `blob:<sha>`. Times are ISO 8601 text in UTC,
+mappings are canonical JSON text, so that a row hashes alike in SQLite and in PostgreSQL.
+"""
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from storage.digest import canonical_json, sha256_hex
+
+metadata = sa.MetaData()
+
+Row = dict[str, object]
+
+
+def _text(name: str, *, key: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, primary_key=key, nullable=False)
+
+
+def _number(name: str, *, key: bool = False, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, primary_key=key, nullable=nullable, autoincrement=False)
+
+
+def _real(name: str) -> sa.Column[float]:
+    return sa.Column(name, sa.Double, nullable=False)
+
+
+def _table(name: str, *columns: sa.Column[object], first: tuple[str, ...] = ()) -> sa.Table:
+    """Define a table; columns in `first` keep the value of the first write and never count as a change."""
+    return sa.Table(name, metadata, *columns, _text("row_hash"), info={"first": frozenset(first)})
+
+
+source = _table(
+    "source",
+    _text("name", key=True),
+    _text("uri"),
+    _text("licence"),
+    _real("trust"),
+    _text("publisher"),
+    _text("status"),  # active | revoked
+    _text("recorded_at"),
+    first=("recorded_at",),
+)
+
+document = _table("document", _text("doc_id", key=True), _number("n_bytes"))
+
+doc_source = _table(
+    "doc_source",
+    _text("doc_id", key=True),
+    _text("source", key=True),
+    _text("uri", key=True),
+    _number("version"),
+    _text("status"),
+    _text("title"),
+    _text("mime"),
+    _text("language"),
+    _text("text_id"),
+    _text("layout_id"),
+    _text("origin"),
+    _text("licence"),
+    _text("licence_evidence"),
+    _real("trust"),
+    _text("fetched_at"),
+    _text("run_id"),
+    first=("fetched_at", "run_id"),
+)
+
+artifact = _table(
+    "artifact",
+    _text("node", key=True),
+    _text("kind"),
+    _text("path"),
+    _text("sha256"),
+    _text("run_id"),
+    _text("params"),
+    _text("status"),  # live | stale | purged
+    _text("created_at"),
+    first=("run_id", "created_at"),
+)
+
+derived = _table("derived", _text("src", key=True), _text("dst", key=True), _text("rel", key=True))
+
+run = _table(
+    "run",
+    _text("run_id", key=True),
+    _text("flow"),
+    _text("params"),
+    _text("prefect_run_id"),
+    _text("mlflow_run_id"),
+    _text("state"),  # running | finished | failed | crashed
+    _text("metrics"),
+    _text("started_at"),
+    _text("finished_at"),
+    first=("started_at",),
+)
+
+part = _table(
+    "part",
+    _text("table_name", key=True),
+    _text("path", key=True),
+    _number("n_bytes"),
+    _number("n_rows"),
+    _text("sha256"),
+    _text("partition"),
+    _text("run_id"),
+    first=("run_id",),
+)
+
+answer = _table(
+    "answer",
+    _text("answer_id", key=True),
+    _text("question"),
+    _text("status"),
+    _text("text"),
+    _text("generator"),
+    _text("index_digest"),
+    _text("run_id"),
+    _text("signals"),
+    _text("created_at"),
+)
+
+answer_span = _table(
+    "answer_span",
+    _text("answer_id", key=True),
+    _number("ordinal", key=True),
+    _number("a_start"),
+    _number("a_end"),
+    _text("grade"),
+    _real("score"),
+    _text("chunk_id"),
+    _text("doc_id"),
+    _text("text_id"),
+    _text("origin"),
+    _text("source"),
+    _text("uri"),
+    _text("licence"),
+    _number("d_start"),
+    _number("d_end"),
+    _number("src_start", nullable=True),
+    _number("src_end", nullable=True),
+    _text("quote_sha256"),
+)
+
+log = sa.Table(
+    "log",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("kind"),
+    _text("key"),
+    _text("row_hash"),
+    _text("chain"),
+)
+
+head = sa.Table(
+    "head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    _number("seq"),
+    _text("chain"),
+)
+"""One row: the last entry of the log. Writers lock it, so that the log has one order."""
+
+sa.Index("derived_by_dst", derived.c.dst, derived.c.src)
+sa.Index("doc_source_by_source", doc_source.c.source, doc_source.c.uri)
+sa.Index("answer_by_time", answer.c.created_at)
+
+ROW_TABLES = {
+    table.name: table
+    for table in (source, document, doc_source, artifact, derived, run, part, answer, answer_span)
+}
+
+GENESIS = "0" * 64
+
+
+def key_columns(table: sa.Table) -> list[str]:
+    """Give the names of the primary key columns, in order."""
+    return [column.name for column in table.primary_key.columns]
+
+
+def key_of(table: sa.Table, row: Mapping[str, object]) -> str:
+    """Name a row inside its table: the key columns joined by "|", which is escaped inside them."""
+    return "|".join(str(row[name]).replace("|", "%7C") for name in key_columns(table))
+
+
+def hash_row(row: Mapping[str, object]) -> str:
+    """Hash all columns of a row but the hash itself."""
+    return sha256_hex(canonical_json({k: v for k, v in row.items() if k != "row_hash"}))
+
+
+def chain_hash(previous: str, kind: str, key: str, row_hash: str) -> str:
+    """Hash a log entry onto the one before it."""
+    return sha256_hex(f"{previous}\n{kind}\n{len(key)}\n{key}\n{row_hash}".encode())
