@@ -85,15 +85,9 @@ def plan_gone(
     What lies below a rejected item is left alone: it may only be unreadable today.
     """
     present = set(seen)
-    unreadable = set(rejected)
+    unreadable = _unreadable(rejected)
     live = documents.filter((pl.col("source") == source) & (pl.col("status") == "live")).collect()
-    keep = [
-        uri not in present
-        and in_scope(uri)
-        and uri not in unreadable
-        and uri.partition("#")[0] not in unreadable
-        for uri in live["uri"]
-    ]
+    keep = [uri not in present and in_scope(uri) and not unreadable(uri) for uri in live["uri"]]
     gone = live.filter(pl.Series(keep, dtype=pl.Boolean)).with_columns(status=pl.lit("gone"))
     return gone.to_arrow().cast(DOCUMENTS.schema)
 
@@ -114,6 +108,19 @@ def rejects_of(
         )
         for index, expectation, column, value in failures
     ]
+
+
+def _unreadable(rejected: Iterable[str]) -> Callable[[str], bool]:
+    """Test whether a URI is a rejected item, lies in one, or below a folder that was not listed."""
+    items = set(rejected)
+    folders = tuple(uri.rstrip("/") + "/" for uri in items)
+    unlisted = any(uri.startswith("source:") for uri in items)
+
+    def unreadable(uri: str) -> bool:
+        item = uri.partition("#")[0]
+        return unlisted or uri in items or item in items or item.startswith(folders)
+
+    return unreadable
 
 
 def _kind(row: Row, versions: Sequence[Row]) -> str:

@@ -90,6 +90,16 @@ def test_an_item_that_cannot_be_read_today_is_not_gone():
     assert gone.num_rows == 0
 
 
+def test_nothing_is_gone_below_a_folder_that_could_not_be_listed():
+    change = plan_change(
+        EMPTY, [row("file:///d/x/a", "1"), row("file:///d/b", "2")], OwnCluster(), "r"
+    )
+    scope = {"seen": [], "in_scope": lambda uri: True}
+    gone = plan_gone(table(change), "docs", rejected=["file:///d/x/"], **scope)
+    assert gone["uri"].to_pylist() == ["file:///d/b"]
+    assert plan_gone(table(change), "docs", rejected=["source:docs"], **scope).num_rows == 0
+
+
 def test_documents_outside_the_scope_and_of_other_sources_are_left_alone():
     rows = [row("a", "1"), row("b", "2", source="other")]
     change = plan_change(EMPTY, rows, OwnCluster(), "run")
