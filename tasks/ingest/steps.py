@@ -8,11 +8,11 @@ from storage.snapshots import Snapshot, record_snapshot
 from tasks.ingest.connectors import Listing, list_items
 from tasks.ingest.pipeline import IngestJob
 from tasks.ingest.publish import plan_gone
-from tasks.ingest.quarantine import keep_rejects
 from tasks.ingest.scope import scope_of
 from tasks.ingest.sources import SourceSpec
 from tasks.ingest.waves import Outcome, Validate, ingest_waves
 from tasks.shared.engine import Engine
+from tasks.shared.quarantine import keep_rejects
 
 
 @task(name="list-source", cache_policy=NO_CACHE, retries=1)
