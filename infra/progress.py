@@ -18,6 +18,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from infra.artifacts import artifact_key, attempt
+
 Report = Callable[[str, int, int], None]
 """Takes label, done, total."""
 
@@ -113,15 +115,9 @@ class PrefectProgress:
             self._thread.join(CLOSE_TIMEOUT_S)
 
     def _send_all(self) -> None:
-        import httpx
-        from prefect.exceptions import PrefectException
-
-        try:
-            while self._send_pending():
-                with self._wake:
-                    self._wake.wait_for(lambda: self._closed, self._interval_s)
-        except (httpx.HTTPError, PrefectException, OSError, RuntimeError, ValueError):
-            return  # progress never fails the work
+        while attempt(self._send_pending, False):
+            with self._wake:
+                self._wake.wait_for(lambda: self._closed, self._interval_s)
 
     def _send_pending(self) -> bool:
         with self._wake:
@@ -174,10 +170,3 @@ def reporter(flow: str, *, in_prefect: bool, stream: TextIO | None = None) -> Re
     stream = stream or sys.stderr
     terminal = Bar(stream) if stream.isatty() else Lines(stream)
     return Reporter(terminal, PrefectProgress(flow)) if in_prefect else Reporter(terminal)
-
-
-def artifact_key(*words: str) -> str:
-    """Join words to a key that Prefect accepts: lower case, digits and dashes."""
-    text = "-".join(words).lower()
-    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in text)
-    return "-".join(piece for piece in kept.split("-") if piece)

@@ -7,12 +7,16 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.services import running_url
+from storage.home import Home
+
 QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "GX_ANALYTICS_ENABLED": "false",
     "HF_HUB_OFFLINE": "1",
@@ -76,8 +80,19 @@ class Settings(BaseSettings):
 
     @property
     def mlflow(self) -> str:
-        """MLflow tracking URI."""
-        return self.mlflow_uri or f"sqlite:///{self.root / 'mlflow.db'}"
+        """MLflow tracking URI: the one that is set, else the local stack's server, else SQLite."""
+        return self.mlflow_uri or running_url(self.root, "mlflow") or self.mlflow_database
+
+    @property
+    def mlflow_database(self) -> str:
+        """URL of MLflow's SQLite file below home."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def prefect_api(self) -> str:
+        """Prefect API: the one that is set, else the local stack's; "" means an ephemeral one."""
+        url = self.prefect_api_url or running_url(self.root, "prefect")
+        return f"{url.removesuffix('/api')}/api" if url else ""
 
     @property
     def indexes(self) -> Path:
@@ -90,9 +105,10 @@ class Settings(BaseSettings):
         return self.root / "models"
 
     def environment(self) -> dict[str, str]:
-        """Variables for child processes: off switches and homes, the same for CLI, worker and tests."""
+        """Variables for child processes: off switches, homes and the local stack's Prefect API."""
         return {
             **QUIET,
+            **({"PREFECT_API_URL": self.prefect_api} if self.prefect_api else {}),
             "SUYUAN_HOME": str(self.root),
             "PREFECT_HOME": str(self.root / "prefect"),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
@@ -106,3 +122,13 @@ class Settings(BaseSettings):
 
     def _storage(self) -> str:
         return self.storage_url.rstrip("/") or str(self.root)
+
+
+def home(settings: Settings) -> Home:
+    """Give the stores that these settings name."""
+    return Home(
+        blobs_url=settings.blobs_url,
+        tables_url=settings.tables_url,
+        ledger_url=settings.ledger,
+        indexes=settings.indexes,
+    )
