@@ -12,7 +12,7 @@ import numpy as np
 
 from storage.digest import spec_digest
 from storage.errors import MissingError
-from tasks.shared.weights import load_openvino
+from tasks.shared.weights import MANIFEST, load_openvino
 
 Kind = Literal["query", "passage"]
 Floats = np.ndarray[Any, np.dtype[np.float32]]
@@ -54,7 +54,7 @@ class Encoder:
         from tokenizers import Tokenizer
 
         try:
-            manifest = json.loads((folder / "encoder.json").read_bytes())
+            manifest = json.loads((folder / MANIFEST).read_bytes())
         except FileNotFoundError as error:
             raise MissingError(
                 "no converted encoder", item=str(folder), way_out="Call prepare_encoder first"
@@ -73,7 +73,7 @@ class Encoder:
         self.spec: str = spec_digest(
             weights=manifest["weights_sha256"],
             tokenizer=manifest["files"]["tokenizer.json"],
-            ir_version=manifest["ir_version"],
+            ir_version=manifest["version"],
             prefixes=self._prefixes,
             max_tokens=self.max_tokens,
             pooling=manifest["pooling"],

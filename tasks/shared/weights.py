@@ -31,7 +31,8 @@ EncoderName = Literal["e5", "minilm"]
 IR_VERSION = 1
 """Raise it when the conversion below changes what a folder computes."""
 LOCK_TIMEOUT_S = 300.0
-_FILES = ("model.xml", "model.bin", "tokenizer.json")
+MANIFEST = "encoder.json"
+"""Describes a converted folder; written last."""
 _MEAN_SAMPLE = (
     "The committee published its annual report on water quality in March.",
     "How long does it take to restore a database from a backup?",
@@ -105,15 +106,41 @@ def prepare_encoder(
     """
     if name not in _PACKAGED:
         raise ValueError(f"encoder {name!r} is not one of {sorted(_PACKAGED)}")
-    models.mkdir(parents=True, exist_ok=True)
-    folder = models / name
-    if is_intact(folder):
+    return convert_once(
+        models / name,
+        lambda staged: _convert(name, staged),
+        version=IR_VERSION,
+        announce=lambda: progress(f"converting the {name} encoder (once, about 15 seconds)"),
+    )
+
+
+def convert_once(
+    folder: Path,
+    fill: Callable[[Path], None],
+    *,
+    version: int,
+    announce: Callable[[], None] = lambda: None,
+) -> Path:
+    """Return a folder that `fill` made once, complete and unchanged since.
+
+    `fill` gets an empty folder, writes files, and ends with `write_manifest`.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if is_intact(folder, version):
         return folder
-    with conversion_lock(models / f"{name}.lock"):
-        if not is_intact(folder):
-            progress(f"converting the {name} encoder (once, about 15 seconds)")
-            publish_folder(folder, lambda staged: _convert(name, staged))
+    with _conversion_lock(folder.with_suffix(".lock")):
+        if not is_intact(folder, version):
+            announce()
+            _publish_folder(folder, fill)
     return folder
+
+
+def write_manifest(folder: Path, version: int, **description: object) -> None:
+    """Describe a finished folder in encoder.json, with the SHA-256 of every file in it."""
+    files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
+    manifest = {**description, "version": version, "files": files}
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def packaged_files(module: str, distribution: str, files: Mapping[str, str]) -> list[Path]:
@@ -145,11 +172,11 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def is_intact(folder: Path) -> bool:
-    """Tell whether a converted folder is complete, current and unchanged."""
+def is_intact(folder: Path, version: int) -> bool:
+    """Tell whether a converted folder is complete, of this version, and unchanged."""
     try:
-        manifest = json.loads((folder / "encoder.json").read_bytes())
-        return manifest["ir_version"] == IR_VERSION and all(
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        return manifest["version"] == version and all(
             file_sha256(folder / name) == sha256 for name, sha256 in manifest["files"].items()
         )
     except (OSError, ValueError, KeyError):
@@ -157,7 +184,7 @@ def is_intact(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def conversion_lock(path: Path) -> Iterator[None]:
+def _conversion_lock(path: Path) -> Iterator[None]:
     """Hold the lock that lets one process at a time convert; a killed holder frees it."""
     try:
         with FileLock(path, timeout=LOCK_TIMEOUT_S):
@@ -170,7 +197,7 @@ def conversion_lock(path: Path) -> Iterator[None]:
         ) from error
 
 
-def publish_folder(folder: Path, fill: Callable[[Path], None]) -> None:
+def _publish_folder(folder: Path, fill: Callable[[Path], None]) -> None:
     """Fill a temporary folder and rename it into place; call under the folder's lock."""
     for leftover in folder.parent.glob(f".{folder.name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -199,6 +226,9 @@ def load_openvino() -> Any:
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Hold back the warnings that loading and tracing a known-good model causes."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -218,9 +248,7 @@ def load_packaged(name: EncoderName) -> tuple[Any, Any]:
         return _bert_of_e5(file), e5_tokenizer(file)
     from tokenizers import Tokenizer
     from transformers import BertModel
-    from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
     folder = paths[0].parent
     model = BertModel.from_pretrained(folder, attn_implementation="eager", add_pooling_layer=False)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -287,19 +315,18 @@ def _convert(name: EncoderName, folder: Path) -> None:
         ov.save_model(converted, str(folder / "model.xml"), compress_to_fp16=True)
         mean = _mean_token(module, tokenizer, packaged.passage_prefix)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    manifest = {
-        "name": name,
-        "ir_version": IR_VERSION,
-        "distribution": packaged.distribution,
-        "weights_sha256": dict(packaged.files),
-        "dim": len(mean),
-        "max_tokens": packaged.max_tokens,
-        "pooling": "mean",
-        "prefixes": {"query": packaged.query_prefix, "passage": packaged.passage_prefix},
-        "token_mean": [round(float(value), 6) for value in mean],
-        "files": {file: file_sha256(folder / file) for file in _FILES},
-    }
-    (folder / "encoder.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    write_manifest(
+        folder,
+        IR_VERSION,
+        name=name,
+        distribution=packaged.distribution,
+        weights_sha256=dict(packaged.files),
+        dim=len(mean),
+        max_tokens=packaged.max_tokens,
+        pooling="mean",
+        prefixes={"query": packaged.query_prefix, "passage": packaged.passage_prefix},
+        token_mean=[round(float(value), 6) for value in mean],
+    )
 
 
 def _mean_token(
