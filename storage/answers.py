@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from storage.digest import canonical_json
 from storage.ledger_schema import Row
@@ -37,14 +38,14 @@ def span_rows(answer: Answer) -> list[Row]:
     ]
 
 
-def read_answer(row: Mapping[str, object], spans: Sequence[Mapping[str, object]]) -> Answer:
+def read_answer(row: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> Answer:
     """Give the answer that the rows hold; spans in their order."""
     values = {name: row[name] for name in ("answer_id", "question", "status", "text")}
     values |= {name: row[name] for name in ("generator", "index_digest", "run_id")}
     return Answer(
-        **values,  # type: ignore[arg-type]  # columns are typed by the schema
-        created_at=datetime.fromisoformat(str(row["created_at"])),
-        signals=json.loads(str(row["signals"])),
+        **values,
+        created_at=datetime.fromisoformat(row["created_at"]),
+        signals=json.loads(row["signals"]),
         citations=tuple(_citation(span) for span in spans),
     )
 
@@ -52,7 +53,9 @@ def read_answer(row: Mapping[str, object], spans: Sequence[Mapping[str, object]]
 def edges(answer: Answer) -> list[tuple[str, str, str]]:
     """Give what the answer rests on: (node, source node, relation)."""
     node = f"answer:{answer.answer_id}"
-    found = {(node, f"doc:{c.doc_id}", c.grade) for c in answer.citations}
+    found: set[tuple[str, str, str]] = {
+        (node, f"doc:{c.doc_id}", c.grade) for c in answer.citations
+    }
     if answer.index_digest:
         found.add((node, f"index:{answer.index_digest}", "used"))
     if answer.run_id:
@@ -66,6 +69,6 @@ def _span(citation: Citation) -> Row:
     return row
 
 
-def _citation(span: Mapping[str, object]) -> Citation:
+def _citation(span: Mapping[str, Any]) -> Citation:
     values = {name: span[_RENAMED.get(name, name)] for name in _CITATION_FIELDS}
-    return Citation(**values)  # type: ignore[arg-type]  # columns are typed by the schema
+    return Citation(**values)

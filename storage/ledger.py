@@ -145,7 +145,7 @@ class Ledger:
         part = schema.part
         query = sa.select(part).where(part.c.table_name == table).order_by(part.c.path)
         with reading(self.url) as connection:
-            return [read_part(row) for row in connection.execute(query).mappings()]
+            return [read_part(row._asdict()) for row in connection.execute(query)]
 
     def add_answer(self, answer: Answer) -> None:
         """Store an answer with its citations and what it rests on, in one transaction."""
@@ -233,10 +233,10 @@ class Ledger:
         newest = (answer.c.created_at.desc(), answer.c.answer_id.desc())
         query = sa.select(answer).where(which).order_by(*newest).limit(limit)
         found = []
-        for row in connection.execute(query).mappings().all():
-            mine = sa.select(span).where(span.c.answer_id == row["answer_id"])
-            spans = connection.execute(mine.order_by(span.c.ordinal)).mappings().all()
-            found.append(answers.read_answer(row, spans))
+        for row in connection.execute(query).all():
+            mine = sa.select(span).where(span.c.answer_id == row.answer_id)
+            spans = connection.execute(mine.order_by(span.c.ordinal)).all()
+            found.append(answers.read_answer(row._asdict(), [s._asdict() for s in spans]))
         return found
 
     def _closure(self, node: str, near: str, far: str, limit: int) -> list[Edge]:

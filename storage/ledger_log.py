@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,7 +19,7 @@ from storage.ledger_schema import (
 )
 from storage.records import Problem
 
-_LOOKUP_ROWS = 400
+_LOOKUP_ROWS = 1_000
 _READ_ROWS = 5_000
 
 
@@ -38,18 +39,21 @@ def read_head(connection: sa.Connection, *, lock: bool = False) -> Head:
 
 
 def record(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> int:
-    """Insert or change rows, append a log entry for each, and count them; equal rows are left out."""
+    """Insert or change rows, log each of them, and count them; equal rows are left out."""
     before = read_head(connection, lock=True)
-    by_key = {key_of(table, row): row for row in rows}
+    names = key_columns(table)
+    by_key = {key_of(names, row): row for row in rows}
     stored = _stored(connection, table, list(by_key.values()))
-    new, changed, entries = [], [], []
+    new: list[Row] = []
+    changed: list[Row] = []
+    entries: list[tuple[str, str]] = []
     for key, row in by_key.items():
         old = stored.get(key)
-        full = _complete(table, row, old)
-        if full is None:
-            continue
-        (new if old is None else changed).append(full)
-        entries.append((key, str(full["row_hash"])))
+        full = row if old is None else _changed(table, row, old)
+        if full is not None:
+            row_hash = hash_row(full)
+            (new if old is None else changed).append({**full, "row_hash": row_hash})
+            entries.append((key, row_hash))
     if new:
         connection.execute(sa.insert(table), new)
     if changed:
@@ -58,39 +62,37 @@ def record(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> i
     return len(entries)
 
 
-def _complete(table: sa.Table, row: Row, old: Mapping[str, object] | None) -> Row | None:
-    """Give the row to write with its hash, or None when nothing but `first` columns differ."""
-    full = dict(row)
-    if old is not None:
-        full.update({name: old[name] for name in table.info["first"]})
-        if all(full[name] == value for name, value in old.items() if name != "row_hash"):
-            return None
-    full["row_hash"] = hash_row(full)
-    return full
+def _changed(table: sa.Table, row: Row, old: Mapping[str, Any]) -> Row | None:
+    """Give the row to write over an old one; None when nothing but `first` columns differ."""
+    full = {**row, **{name: old[name] for name in table.info["first"]}}
+    same = all(full[name] == value for name, value in old.items() if name != "row_hash")
+    return None if same else full
 
 
 def _stored(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Row]
-) -> dict[str, Mapping[str, object]]:
+) -> dict[str, Mapping[str, Any]]:
     names = key_columns(table)
-    key = sa.tuple_(*(table.c[name] for name in names)) if len(names) > 1 else table.c[names[0]]
-    found: dict[str, Mapping[str, object]] = {}
-    for start in range(0, len(rows), _LOOKUP_ROWS):
-        piece = rows[start : start + _LOOKUP_ROWS]
-        values = [tuple(row[name] for name in names) for row in piece]
-        wanted = values if len(names) > 1 else [value[0] for value in values]
-        for row in connection.execute(sa.select(table).where(key.in_(wanted))).mappings():
-            found[key_of(table, row)] = row
+    wanted = list({row[names[0]] for row in rows})
+    found: dict[str, Mapping[str, Any]] = {}
+    for start in range(0, len(wanted), _LOOKUP_ROWS):
+        piece = wanted[start : start + _LOOKUP_ROWS]
+        query = sa.select(table).where(table.c[names[0]].in_(piece))
+        for row in connection.execute(query).mappings():
+            values = dict(row)
+            found[key_of(names, values)] = values
     return found
 
 
 def _update(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
     names = key_columns(table)
     matches = [table.c[name] == sa.bindparam(f"key_{name}") for name in names]
-    values = [{**row, **{f"key_{name}": row[name] for name in names}} for row in rows]
-    columns = {c.name: sa.bindparam(c.name) for c in table.c if c.name not in names}
-    used = [{k: v for k, v in value.items() if k not in names} for value in values]
-    connection.execute(sa.update(table).where(*matches).values(columns), used)
+    others = [name for name in table.c.keys() if name not in names]  # noqa: SIM118  not a mapping
+    values = [
+        {**{f"key_{n}": row[n] for n in names}, **{n: row[n] for n in others}} for row in rows
+    ]
+    change = sa.update(table).where(*matches).values({n: sa.bindparam(n) for n in others})
+    connection.execute(change, values)
 
 
 def _append(
@@ -104,7 +106,7 @@ def _append(
         chain = chain_hash(chain, kind, key, row_hash)
         rows.append({"seq": seq, "kind": kind, "key": key, "row_hash": row_hash, "chain": chain})
     connection.execute(sa.insert(log), rows)
-    connection.execute(sa.update(head).values(seq=rows[-1]["seq"], chain=chain))
+    connection.execute(sa.update(head).values(seq=before.seq + len(rows), chain=chain))
 
 
 def verify_log(connection: sa.Connection, seen: Head | None = None) -> list[Problem]:
@@ -146,15 +148,16 @@ def _chain_problems(
 def _row_problems(
     connection: sa.Connection, table: sa.Table, latest: dict[tuple[str, str], str]
 ) -> Iterator[Problem]:
+    names = key_columns(table)
     for row in _stream(connection, sa.select(table)):
-        values = row._mapping
-        key = key_of(table, values)
+        values = row._asdict()
+        key = key_of(names, values)
         reason = _row_reason(values, latest.pop((table.name, key), None))
         if reason:
             yield Problem(node=f"ledger:{table.name}/{key}", reason=reason)
 
 
-def _row_reason(values: Mapping[str, object], logged: str | None) -> str:
+def _row_reason(values: Mapping[str, Any], logged: str | None) -> str:
     if logged is None:
         return "the row is not in the log"
     if hash_row(values) != values["row_hash"]:
@@ -166,7 +169,5 @@ def _log_problem(seq: int, reason: str) -> Problem:
     return Problem(node=f"ledger:log/{seq}", reason=reason)
 
 
-def _stream(
-    connection: sa.Connection, query: sa.Select[tuple[object, ...]]
-) -> Iterator[sa.Row[tuple[object, ...]]]:
+def _stream(connection: sa.Connection, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
     yield from connection.execution_options(yield_per=_READ_ROWS).execute(query)

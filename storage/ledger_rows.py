@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from storage.digest import canonical_json
 from storage.ledger_schema import Row
@@ -67,6 +67,7 @@ def edge_rows(edges: Iterable[Sequence[str]]) -> list[Row]:
 def part_row(table: str, part: Part, run_id: str) -> Row:
     """Give the row of one file of a table."""
     return {
+        "node": f"part:{table}/{part.path}",
         "table_name": table,
         "path": part.path,
         "n_bytes": part.n_bytes,
@@ -77,14 +78,14 @@ def part_row(table: str, part: Part, run_id: str) -> Row:
     }
 
 
-def read_part(row: Mapping[str, object]) -> Part:
+def read_part(row: Mapping[str, Any]) -> Part:
     """Give the file that a row holds."""
     return Part(
-        path=str(row["path"]),
-        n_bytes=int(str(row["n_bytes"])),
-        n_rows=int(str(row["n_rows"])),
-        sha256=str(row["sha256"]),
-        partition=json.loads(str(row["partition"])),
+        path=row["path"],
+        n_bytes=int(row["n_bytes"]),
+        n_rows=int(row["n_rows"]),
+        sha256=row["sha256"],
+        partition=json.loads(row["partition"]),
     )
 
 

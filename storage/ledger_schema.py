@@ -5,7 +5,8 @@ Nodes are named by text: `source:<name>`, `doc:<sha>`, `snap:<table>@<version>`,
 mappings are canonical JSON text, so that a row hashes alike in SQLite and in PostgreSQL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -28,8 +29,11 @@ def _real(name: str) -> sa.Column[float]:
     return sa.Column(name, sa.Double, nullable=False)
 
 
-def _table(name: str, *columns: sa.Column[object], first: tuple[str, ...] = ()) -> sa.Table:
-    """Define a table; columns in `first` keep the value of the first write and never count as a change."""
+def _table(name: str, *columns: sa.Column[Any], first: tuple[str, ...] = ()) -> sa.Table:
+    """Define a table; columns in `first` keep the first value and never count as a change.
+
+    Rows are looked up by the first key column, so few rows may share a value of it.
+    """
     return sa.Table(name, metadata, *columns, _text("row_hash"), info={"first": frozenset(first)})
 
 
@@ -81,7 +85,7 @@ artifact = _table(
     first=("run_id", "created_at"),
 )
 
-derived = _table("derived", _text("src", key=True), _text("dst", key=True), _text("rel", key=True))
+derived = _table("derived", _text("dst", key=True), _text("src", key=True), _text("rel", key=True))
 
 run = _table(
     "run",
@@ -99,8 +103,9 @@ run = _table(
 
 part = _table(
     "part",
-    _text("table_name", key=True),
-    _text("path", key=True),
+    _text("node", key=True),
+    _text("table_name"),
+    _text("path"),
     _number("n_bytes"),
     _number("n_rows"),
     _text("sha256"),
@@ -163,7 +168,8 @@ head = sa.Table(
 )
 """One row: the last entry of the log. Writers lock it, so that the log has one order."""
 
-sa.Index("derived_by_dst", derived.c.dst, derived.c.src)
+sa.Index("derived_by_src", derived.c.src, derived.c.dst)
+sa.Index("part_by_table", part.c.table_name, part.c.path)
 sa.Index("doc_source_by_source", doc_source.c.source, doc_source.c.uri)
 sa.Index("answer_by_time", answer.c.created_at)
 
@@ -180,12 +186,12 @@ def key_columns(table: sa.Table) -> list[str]:
     return [column.name for column in table.primary_key.columns]
 
 
-def key_of(table: sa.Table, row: Mapping[str, object]) -> str:
+def key_of(names: Sequence[str], row: Mapping[str, Any]) -> str:
     """Name a row inside its table: the key columns joined by "|", which is escaped inside them."""
-    return "|".join(str(row[name]).replace("|", "%7C") for name in key_columns(table))
+    return "|".join([str(row[name]).replace("|", "%7C") for name in names])
 
 
-def hash_row(row: Mapping[str, object]) -> str:
+def hash_row(row: Mapping[str, Any]) -> str:
     """Hash all columns of a row but the hash itself."""
     return sha256_hex(canonical_json({k: v for k, v in row.items() if k != "row_hash"}))
 

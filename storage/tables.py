@@ -10,7 +10,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -56,12 +56,15 @@ class Table:
     def scan(self, version: int | None = None) -> pl.LazyFrame:
         """Read lazily, with the columns and types of the schema; no rows when the table is absent."""
         table = self._open(version)
+        return self.scan_files([] if table is None else list(_live(table)))
+
+    def scan_files(self, paths: Sequence[str]) -> pl.LazyFrame:
+        """Read the rows of some files of the table, as scan does."""
         empty = _empty_frame(self.spec.schema)
-        files = [] if table is None else sorted(table.file_uris())
-        if not files:
+        if not paths:
             return empty.lazy()
         frame = pl.scan_parquet(
-            files,
+            [self.files.name(path) for path in sorted(paths)],
             hive_partitioning=bool(self.spec.partition_by),
             hive_schema=dict.fromkeys(self.spec.partition_by, pl.String) or None,
             storage_options=storage_options(self.root_url) or None,
@@ -130,7 +133,7 @@ class Table:
     def merge(self, rows: pa.Table, *, run_id: str) -> int:
         """Insert or replace rows by their key in one version; no version when nothing changes."""
         new = pl.DataFrame(pl.from_arrow(rows.select(self.spec.schema.names)))
-        new = new.cast(dict(_empty_frame(self.spec.schema).schema))
+        new = new.cast(_empty_frame(self.spec.schema).schema)
         self._check_keys(new)
         matches = " AND ".join(f't."{column}" = s."{column}"' for column in self.spec.key)
 
@@ -170,9 +173,10 @@ class Table:
         table = self._open()
         return [] if table is None else table.history()
 
-    def log_files(self) -> Iterator[str]:
-        """Give the paths of the files of the Delta log, sorted."""
-        return self.files.walk(LOG_FOLDER)
+    def log_files(self, version: int) -> list[Part]:
+        """Give the commits of the Delta log up to a version; a commit is never written again."""
+        names = (f"{LOG_FOLDER}/{number:020d}.json" for number in range(version + 1))
+        return [Part(path=name, n_bytes=-1, n_rows=0, sha256="") for name in names]
 
     @property
     def files(self) -> Files:
@@ -213,6 +217,7 @@ class Table:
                 self.root_url,
                 self.spec.schema,
                 mode="ignore",
+                configuration={"delta.enableExpiredLogCleanup": "false"},  # history is evidence
                 name=self.spec.name,
                 partition_by=list(self.spec.partition_by),
                 storage_options=storage_options(self.root_url) or None,
