@@ -133,7 +133,7 @@ def _failures(result: Any, frame: pl.DataFrame) -> Iterator[Failure]:
     names = column.split("+")
     stands = set()
     if len(names) > 1:
-        stands = set(frame.select(names).is_first_distinct().arg_true())
+        stands = set(frame.select(pl.struct(names).is_first_distinct()).to_series().arg_true())
     for row in sorted(set(range(frame.height) if rows is None else rows) - stands):
         values = [frame[name][row] for name in names]
         yield row, _name(result), column, values[0] if len(values) == 1 else tuple(values)
