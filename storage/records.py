@@ -111,6 +111,7 @@ class Extraction:
     """Complete tiling of the text for origin "mapped"; empty otherwise."""
     outline: tuple[Heading, ...] = ()
     title: str = ""
+    author: str = ""
     pages: tuple[int, ...] = ()
     """Start offset of each page, for paged formats."""
 
