@@ -213,6 +213,19 @@ class Ledger:
         except CorruptError as error:
             return [Problem(node="ledger", reason=error.cause)]
 
+    def check_rows(self, kind: str, value: str) -> list[Problem]:
+        """Prove the rows of a table that share a first key column, each against its own hash."""
+        table = schema.ROW_TABLES[kind]
+        names = schema.key_columns(table)
+        query = sa.select(table).where(table.c[names[0]] == value)
+        with reading(self.url) as connection:
+            rows = [row._asdict() for row in connection.execute(query)]
+        return [
+            Problem(node=f"ledger:{kind}/{schema.key_of(names, row)}", reason="the row was changed")
+            for row in rows
+            if schema.hash_row(row) != row["row_hash"]
+        ]
+
     def counts(self) -> dict[str, int]:
         """Count the rows of each table and the entries of the log."""
         tables = {**schema.ROW_TABLES, "log": schema.log}

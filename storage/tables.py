@@ -11,7 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -128,7 +128,7 @@ class Table:
                 table.update_incremental()
             return int(table.version())
 
-        return self._retried(attempt)
+        return self._retried(attempt, run_id)
 
     def merge(self, rows: pa.Table, *, run_id: str) -> int:
         """Insert or replace rows by their key in one version; no version when nothing changes."""
@@ -151,17 +151,35 @@ class Table:
                 merger.when_matched_update_all().when_not_matched_insert_all().execute()
             return int(table.version())
 
-        return self._retried(attempt)
+        return self._retried(attempt, run_id)
+
+    def live(self, version: int | None = None) -> list[Part]:
+        """Give the files that make up a version, sorted by path, without reading them."""
+        table = self._open(version)
+        actions = {} if table is None else _live(table)
+        return [self._part_of(action) for _, action in sorted(actions.items())]
 
     def parts(
         self, version: int | None = None, known: Mapping[str, str] | None = None
     ) -> list[Part]:
         """Give the live files with the SHA-256 of their bytes; `known` maps paths not to re-read."""
-        table = self._open(version)
-        if table is None:
-            return []
         given = known or {}
-        return [self._read_part(action, given) for _, action in sorted(_live(table).items())]
+        return [
+            replace(part, sha256=given.get(part.path) or sha256_hex(self.files.read(part.path)))
+            for part in self.live(version)
+        ]
+
+    def replayed(self, version: int) -> set[str]:
+        """Give the paths of a version from the commits alone, without checkpoints."""
+        paths: set[str] = set()
+        for commit in self.log_files(version):
+            for line in self.files.read(commit.path).splitlines():
+                action = json.loads(line)
+                if "add" in action:
+                    paths.add(unquote(action["add"]["path"]))
+                elif "remove" in action:
+                    paths.discard(unquote(action["remove"]["path"]))
+        return paths
 
     def root(self, version: int | None = None) -> str:
         """Digest the rows over the stable columns, independent of their order and of the files."""
@@ -211,7 +229,7 @@ class Table:
                 way_out=f"The newest is {self.version()}",
             ) from error
 
-    def _create(self) -> DeltaTable:
+    def _create(self, run_id: str) -> DeltaTable:
         with explained(self.root_url):
             return DeltaTable.create(
                 self.root_url,
@@ -221,13 +239,14 @@ class Table:
                 name=self.spec.name,
                 partition_by=list(self.spec.partition_by),
                 storage_options=storage_options(self.root_url) or None,
+                commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
             )
 
-    def _retried(self, attempt: Callable[[DeltaTable], T]) -> T:
+    def _retried(self, attempt: Callable[[DeltaTable], T], run_id: str) -> T:
         """Run a transaction on the newest version again until no other writer was faster."""
         for tried in range(_COMMIT_TRIES):
             try:
-                return attempt(self._open() or self._create())
+                return attempt(self._open() or self._create(run_id))
             except CommitFailedError as error:
                 last = error
                 time.sleep(random.uniform(0, _COMMIT_PAUSE_S * (tried + 1)))  # noqa: S311  jitter
@@ -258,14 +277,12 @@ class Table:
         )
         return rows.filter(~both.select(same).to_series())
 
-    def _read_part(self, action: Mapping[str, Any], known: Mapping[str, str]) -> Part:
-        path = str(action["path"])
-        sha = known.get(path) or sha256_hex(self.files.read(path))
+    def _part_of(self, action: Mapping[str, Any]) -> Part:
         return Part(
-            path=path,
+            path=str(action["path"]),
             n_bytes=int(action["size_bytes"]),
             n_rows=int(action["num_records"] or 0),
-            sha256=sha,
+            sha256="",
             partition={c: str(action[f"partition.{c}"]) for c in self.spec.partition_by},
         )
 

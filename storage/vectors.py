@@ -99,6 +99,10 @@ class IndexStore:
         """Give all published indexes, newest first; CorruptError when a manifest was changed."""
         return [_read_folder(path) for path in self._folders()]
 
+    def names(self) -> list[str]:
+        """Give the names of all index folders, newest first, without opening them."""
+        return [path.name for path in self._folders()]
+
     def rollback(self, digest: str) -> str:
         """Make an older index the current one and give its full digest."""
         index = self.open(digest)

@@ -1,0 +1,73 @@
+"""Proof of stored files: parts and log of the tables against the digests in the ledger."""
+
+from collections.abc import Mapping
+
+from storage.digest import sha256_hex
+from storage.errors import NotFoundError, SuyuanError
+from storage.home import Home
+from storage.tables import LOG_FOLDER, Table
+from tasks.provenance.report import Tally
+
+
+def check_table(home: Home, name: str, tally: Tally) -> list[str]:
+    """Hash every recorded file of a table again and give the sound files of its newest version."""
+    table = home.table(name)
+    try:
+        recorded = {part.path: part.sha256 for part in home.ledger.parts(name)}
+    except SuyuanError as error:
+        tally.error(error, "ledger")
+        return []
+    sound = {path for path, sha in recorded.items() if _is_sound(table, path, sha, tally)}
+    try:
+        live = {part.path for part in table.live()}
+        replayed = table.replayed(table.version())
+    except (SuyuanError, ValueError, KeyError) as error:
+        tally.problem(f"table:{name}", f"the Delta log cannot be read ({error})")
+        return sorted(path for path in sound if not path.startswith(LOG_FOLDER))
+    if live != replayed:
+        tally.problem(f"table:{name}", "the commits do not add up to the newest version")
+    missing = sorted(path for path in live & set(recorded) - sound if not table.files.exists(path))
+    for path in missing:
+        tally.problem(_node(table, path), "is missing")
+    _check_recorded(home, table, live, recorded, tally)
+    return sorted(live & sound)
+
+
+def _is_sound(table: Table, path: str, sha: str, tally: Tally) -> bool:
+    """Compare a file with its digest; one that is gone was either vacuumed or is found missing later."""
+    try:
+        data = table.files.read(path)
+    except NotFoundError:
+        if path.startswith(LOG_FOLDER):
+            tally.problem(_node(table, path), "is missing")
+        return False
+    except SuyuanError as error:
+        tally.problem(_node(table, path), error.cause)
+        return False
+    tally.add("parts_checked")
+    tally.add("n_bytes", len(data))
+    if sha256_hex(data) == sha:
+        return True
+    tally.problem(_node(table, path), "content has another hash than the ledger recorded")
+    return False
+
+
+def _check_recorded(
+    home: Home, table: Table, live: set[str], recorded: Mapping[str, str], tally: Tally
+) -> None:
+    """Find what the ledger does not know; a run that is going on or was killed records it later."""
+    log = {part.path for part in table.log_files(table.version())}
+    unknown = sorted((live | log) - set(recorded))
+    for commit in table.history():
+        run = home.ledger.get("run", str(commit.get("run_id") or "-"))
+        if run is not None and run["state"] != "finished":
+            tally.add("unrecorded_files", len(unknown))
+            return
+        if f"{LOG_FOLDER}/{commit['version']:020d}.json" in recorded:
+            break
+    for path in unknown:
+        tally.problem(_node(table, path), "is not recorded in the ledger")
+
+
+def _node(table: Table, path: str) -> str:
+    return f"part:{table.spec.name}/{path}"

@@ -1,0 +1,132 @@
+"""Verification: re-read the stored bytes and prove an answer, or everything, against them.
+
+Nothing is taken on trust: blobs are hashed again, files are compared with the ledger, the ledger
+with its own hash chain, and passages with the original bytes through the byte map.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from storage.errors import SuyuanError
+from storage.home import Home
+from storage.schemas import TABLES
+from tasks.provenance.citations import check_citations
+from tasks.provenance.proof import CHUNK_COLUMNS, DocumentBytes, chunk_reason, read_document
+from tasks.provenance.report import Tally, VerifyReport
+from tasks.provenance.stored import check_table
+
+_OWNER = ("doc_id", "text_id")
+
+
+def verify_answer(answer_id: str, home: Home) -> VerifyReport:
+    """Prove every citation of an answer from the original bytes; NotFoundError without the answer."""
+    answer = home.ledger.answer(answer_id)
+    tally = Tally(f"answer:{answer.answer_id}")
+    for kind in ("answer", "answer_span"):
+        tally.extend(home.ledger.check_rows(kind, answer.answer_id))
+    check_citations(home, answer, tally)
+    return tally.report()
+
+
+def verify_all(home: Home, sample: int | None = None) -> VerifyReport:
+    """Prove everything stored; with `sample`, the bytes of so many documents drawn at random.
+
+    Ledger, table files and index files are always proven completely.
+    """
+    tally = Tally("all")
+    tally.extend(home.ledger.verify())
+    sound = {name: check_table(home, name, tally) for name in TABLES}
+    scope = _scope(home, sound["documents"], sample)
+    proven = _check_chunks(home, sound["chunks"], scope, tally)
+    for sha in sorted((scope.blobs | _quarantined(home, sound["quarantine"])) - proven):
+        _check_blob(home, sha, tally)
+    for name in home.index_store.names():
+        tally.add("indexes_checked")
+        tally.extend(home.index_store.check(name))
+    return tally.report()
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What of the documents is to be proven."""
+
+    layouts: Mapping[tuple[str, str], str]
+    """Layout of each (document, text) of the table."""
+    left_out: frozenset[str]
+    """Documents that a sample does not hold."""
+
+    @property
+    def blobs(self) -> set[str]:
+        """Every blob that the table names for the documents in the scope."""
+        rows = ((*owner, layout) for owner, layout in self.layouts.items())
+        return {name for row in rows if row[0] not in self.left_out for name in row if name}
+
+
+def _scope(home: Home, files: list[str], sample: int | None) -> _Scope:
+    rows = home.table("documents").scan_files(files).select(*_OWNER, "layout_id").unique()
+    layouts = {(doc, text): layout for doc, text, layout in rows.collect().iter_rows()}
+    documents = sorted({doc for doc, _ in layouts})
+    count = len(documents) if sample is None else min(sample, len(documents))
+    chosen = random.sample(documents, count)
+    return _Scope(layouts=layouts, left_out=frozenset(documents).difference(chosen))
+
+
+def _quarantined(home: Home, files: list[str]) -> set[str]:
+    rows = home.table("quarantine").scan_files(files).select("blob_id").unique().collect()
+    return set(rows["blob_id"]) - {"", None}
+
+
+def _check_chunks(home: Home, files: list[str], scope: _Scope, tally: Tally) -> set[str]:
+    """Prove the chunks file by file and document by document; give the blobs read on the way."""
+    proven: set[str] = set()
+    table = home.table("chunks")
+    for path in files:
+        frame = table.scan_files([path]).select(CHUNK_COLUMNS).collect()
+        for owner, rows in frame.group_by(_OWNER, maintain_order=True):
+            doc_id, text_id = str(owner[0]), str(owner[1])
+            if doc_id not in scope.left_out:
+                layout_id = scope.layouts.get((doc_id, text_id))
+                document = _read_owner(home, (doc_id, text_id), layout_id, tally)
+                proven |= document.blobs if document else set()
+                _prove_chunks(document, rows, tally)
+    tally.add("blobs_checked", len(proven))
+    return proven
+
+
+def _read_owner(
+    home: Home, owner: tuple[str, str], layout_id: str | None, tally: Tally
+) -> DocumentBytes | None:
+    if layout_id is None:
+        tally.problem(f"doc:{owner[0]}", "has chunks of a text that the documents table lacks")
+        return None
+    try:
+        document = read_document(home.blobs, *owner, layout_id)
+    except SuyuanError as error:
+        tally.error(error, f"blob:{layout_id}")
+        return None
+    tally.add("n_bytes", document.n_bytes)
+    return document
+
+
+def _prove_chunks(document: DocumentBytes | None, rows: pl.DataFrame, tally: Tally) -> None:
+    tally.add("chunks_checked", rows.height)
+    if document is None:
+        return
+    for row in rows.iter_rows(named=True):
+        reason = chunk_reason(document, row)
+        if reason:
+            tally.problem(f"chunk:{row['chunk_id']}", reason)
+            continue
+        tally.add("chunks_ok")
+        tally.add("chunks_mapped", int(document.mapped))
+
+
+def _check_blob(home: Home, sha: str, tally: Tally) -> None:
+    tally.add("blobs_checked")
+    try:
+        tally.add("n_bytes", len(home.blobs.get(sha)))
+    except SuyuanError as error:
+        tally.error(error, f"blob:{sha}")
