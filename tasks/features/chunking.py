@@ -7,7 +7,7 @@ and blocks are counted in windows, so that memory stays a small multiple of the 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, takewhile
 
 import numpy as np
@@ -47,6 +47,15 @@ class ChunkOptions:
             raise ValueError(f"need 0 <= min <= target <= max tokens, got {self}")
         if self.target_tokens < 1 or self.max_chars < 1:
             raise ValueError(f"sizes must be positive, got {self}")
+
+    def within(self, max_tokens: int) -> "ChunkOptions":
+        """Lower the sizes to what an encoder can read without cutting."""
+        return replace(
+            self,
+            min_tokens=min(self.min_tokens, max_tokens),
+            target_tokens=min(self.target_tokens, max_tokens),
+            max_tokens=min(self.max_tokens, max_tokens),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,16 @@ class TextEncoder(Protocol):
         """Digest of all that decides the vectors."""
         ...
 
+    @property
+    def tokenizer_spec(self) -> str:
+        """Digest of what decides the token counts."""
+        ...
+
+    @property
+    def max_text_tokens(self) -> int:
+        """Tokens of a text that the encoder reads; more are cut off."""
+        ...
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text alone."""
         ...

@@ -3,12 +3,16 @@
 Statistics of parts add up to those of the whole, in any grouping and order.
 """
 
+import io
 import math
 from dataclasses import dataclass
 from functools import reduce
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.digest import sha256_hex
 
 SCHEMA = pa.schema([("term", pa.string()), ("df", pa.int64()), ("idf", pa.float64())])
 _SLICE_ROWS = 50_000
@@ -52,6 +56,14 @@ class Statistics:
         return pa.table(
             [self.frequencies["term"].to_list(), df, idf], schema=SCHEMA.with_metadata(metadata)
         )
+
+
+def parquet_bytes(statistics: Statistics) -> tuple[bytes, str]:
+    """Write statistics as a Parquet file; give it with its SHA-256. Equal ones give equal bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(statistics.table(), buffer, compression="zstd", store_schema=False)
+    data = buffer.getvalue()
+    return data, sha256_hex(data)
 
 
 EMPTY = Statistics(0, 0, pl.DataFrame(schema={"term": pl.String, "df": pl.Int64}))

@@ -61,6 +61,8 @@ class Encoder:
             ) from error
         self.name: str = manifest["name"]
         self.dim: int = manifest["dim"]
+        self.tokenizer_spec: str = manifest["files"]["tokenizer.json"]
+        """SHA-256 of the tokenizer: what decides the token counts, on any CPU."""
         self.max_tokens: int = manifest["max_tokens"]
         self.token_mean: Floats = np.array(manifest["token_mean"], dtype=np.float32)
         """Mean unit token vector of ordinary prose; subtract it before comparing tokens."""
