@@ -67,7 +67,7 @@ class _Scope:
 
 def _scope(home: Home, files: list[str], sample: int | None) -> _Scope:
     rows = home.table("documents").scan_files(files).select(*_OWNER, "layout_id").unique()
-    layouts = {(doc, text): layout for doc, text, layout in rows.collect().iter_rows()}
+    layouts = {(doc, text): layout or "" for doc, text, layout in rows.collect().iter_rows()}
     documents = sorted({doc for doc, _ in layouts})
     count = len(documents) if sample is None else min(sample, len(documents))
     chosen = random.sample(documents, count)

@@ -1,0 +1,77 @@
+"""The records of an explanation: answer, sentences, evidence, documents, sources."""
+
+from dataclasses import dataclass
+
+from storage.ledger import Edge
+
+
+@dataclass(frozen=True, kw_only=True)
+class CitedDocument:
+    """The document behind a citation, as it was when it was fetched."""
+
+    doc_id: str
+    uri: str
+    title: str
+    version: int
+    status: str
+    mime: str
+    language: str
+    fetched_at: str
+    licence: str
+    licence_evidence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CitedSource:
+    """The source that a document came from."""
+
+    name: str
+    uri: str
+    publisher: str
+    trust: float
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """One citation with everything behind it; offsets count bytes."""
+
+    grade: str
+    score: float
+    chunk_id: str
+    heading: tuple[str, ...]
+    origin: str
+    start: int
+    end: int
+    src_start: int | None
+    src_end: int | None
+    passage: str
+    """The cited bytes of the stored text; "" when they cannot be read."""
+    document: CitedDocument
+    source: CitedSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """Bytes [start, end) of the answer; without evidence, nothing was found that supports them."""
+
+    start: int
+    end: int
+    text: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """An answer, its sentences with their evidence, and what made it."""
+
+    answer_id: str
+    question: str
+    status: str
+    generator: str
+    created_at: str
+    sentences: tuple[Sentence, ...]
+    made_by: tuple[Edge, ...]
+    """Index, snapshots and runs behind the answer: `dst` came from `src`."""
+    runs: tuple[tuple[str, str, str], ...]
+    """Each run among them: (node, flow, MLflow run)."""
