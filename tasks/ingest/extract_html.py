@@ -40,6 +40,11 @@ _BLOCKS = frozenset({
     "header", "hgroup", "hr", "html", "main", "menu", "ol", "p", "pre", "section", "summary",
     "table", "textarea", "tfoot", "title", "ul",
 })  # fmt: skip
+_GAPS = {
+    **dict.fromkeys(_CELLS, "\t"),
+    **dict.fromkeys(_LINES, "\n"),
+    **dict.fromkeys(_BLOCKS, "\n\n"),
+}
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 
 
@@ -171,13 +176,7 @@ class _Page:
         return at, at
 
     def _want_gap(self, name: str) -> None:
-        wanted = ""
-        if name in _BLOCKS:
-            wanted = "\n\n"
-        elif name in _LINES:
-            wanted = "\n"
-        elif name in _CELLS:
-            wanted = "\t"
+        wanted = _GAPS.get(name, "")
         if len(wanted) > len(self._gap) or (wanted == "\n" and self._gap == "\t"):
             self._gap = wanted
 
@@ -192,7 +191,8 @@ class _Page:
             self._insert_gap(start)
         if self._heading and self._heading[0] < 0:
             self._heading = (len(self.pieces), self._heading[1])
-        for found in (_REFERENCE if self._preformatted else _SPECIAL).finditer(source, start, end):
+        special = _REFERENCE if self._preformatted else _SPECIAL
+        while found := special.search(source, start, end):
             self._copy(start, found.start())
             self._special(found)
             start = found.end()

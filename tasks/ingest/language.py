@@ -5,11 +5,11 @@ from functools import lru_cache
 from typing import Any
 
 SAMPLE_CHARACTERS = 2_000
-MIN_LETTERS = 12
+MIN_LETTERS = 15
 MIN_EAST_ASIAN_SHARE = 0.2
 """One ideograph says as much as several letters, so a fifth of them makes a Chinese text."""
 
-MIN_KANA_SHARE = 0.05
+MIN_KANA_SHARE = 0.15
 
 LANGUAGES = (
     "en", "zh", "ja", "ko", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "pl", "cs",
@@ -17,6 +17,8 @@ LANGUAGES = (
 )  # fmt: skip
 """Languages that py3langid chooses from; rarer ones would mostly be mistakes about code."""
 
+_OTHER_SCRIPTS = frozenset({"zh", "ja", "ko", "bg", "ru", "uk", "el", "ar", "he", "fa", "hi", "th"})
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 _KANA = re.compile(r"[\u3041-\u30ff\u31f0-\u31ff]")
 _HANGUL = re.compile(r"[\u1100-\u11ff\uac00-\ud7a3]")
@@ -35,8 +37,9 @@ def detect_language(text: str) -> str:
         return _east_asian(han, kana, hangul)
     if letters < MIN_LETTERS:
         return "und"
-    code, _ = _identifier().classify(_NOISE.sub(" ", sample))
-    return str(code)
+    latin = len(_LATIN.findall(sample)) * 2 > letters
+    ranked = _identifier().rank(_NOISE.sub(" ", sample))
+    return next(str(code) for code, _ in ranked if not (latin and code in _OTHER_SCRIPTS))
 
 
 def _east_asian(han: int, kana: int, hangul: int) -> str:

@@ -64,9 +64,7 @@ class _Distribution:
     def documents(self) -> Iterator[RawDocument | BadInput]:
         """Yield everything that is a document."""
         for file in self._files:
-            name = str(file).partition(".dist-info/")[2]
-            if not name:
-                continue
+            name = _info_name(file)
             if name == "METADATA":
                 yield from self._description(Path(str(file.locate())))
             elif _LICENCE_FILE.fullmatch(name.rpartition("/")[2]) or name.startswith("licenses/"):
@@ -170,12 +168,18 @@ class _Distribution:
         if stated:
             return "\n".join(stated)[:MAX_LICENCE_CHARACTERS], "declared"
         for file in self._files:
-            name = str(file).partition(".dist-info/")[2].rpartition("/")[2]
+            name = _info_name(file).rpartition("/")[2]
             if re.fullmatch(r"(?:LICEN[CS]E|COPYING)[^/]*", name, re.IGNORECASE):
                 data = self._read(Path(str(file.locate())), name)
                 if isinstance(data, bytes):
                     return data.decode("utf-8", "replace")[:MAX_LICENCE_CHARACTERS], "file"
         return "", "none"
+
+
+def _info_name(file: metadata.PackagePath) -> str:
+    """Give the path below the distribution's own metadata folder; "" for any other file."""
+    folder, _, name = str(file).partition(".dist-info/")
+    return "" if "/" in folder else name
 
 
 def _is_home(link: str) -> bool:
