@@ -56,8 +56,8 @@ def _cell(column: pl.Series) -> pl.Series:
 
 def _as_text(column: pl.Series) -> pl.Series:
     kind = column.dtype
-    if kind == pl.String:
-        return column
+    if kind in {pl.String, pl.Null}:
+        return column.cast(pl.String)
     if kind.is_integer() or kind == pl.Boolean:
         return column.cast(pl.Int64).cast(pl.String)
     if kind.is_float():
