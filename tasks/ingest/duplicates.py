@@ -57,7 +57,7 @@ def _byte_classes() -> npt.NDArray[np.uint8]:
 
 
 def _powers(base: int) -> Words:
-    return np.cumprod(np.full(_BLOCK, base, dtype=np.uint64))
+    return np.cumprod(np.full(_BLOCK, base, dtype=np.uint64), dtype=np.uint64)
 
 
 _CODES = _byte_codes()

@@ -7,31 +7,43 @@ from collections.abc import Iterator
 from tasks.provenance.sensitive_spans import Found
 
 _AT = re.compile(r"@(?=[^\W_])")
-_LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\Z")
-_HOST = re.compile(
-    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?![\w-]|\.\w)"
-)
+_LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\Z", re.ASCII)
 _LOCAL_START = "!#$%&'*+/=?^`{|}~.-"
-_URL = re.compile(
-    r"://(?P<host>[^\s/:@<>\"'()\[\]{},;，。]{3,253})(?P<port>:\d{1,5})?(?P<slash>/?)(?=[\s<>\"'),;，。]|[.!?](?:\s|\Z)|\Z)"
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}"
+    r"(?:[A-Za-z]{2,24}|xn--[a-z0-9-]{2,59})(?![A-Za-z0-9_-]|\.[A-Za-z0-9])"
+)
+_SITE = re.compile(
+    r"://(?P<host>[A-Za-z0-9.-]{3,253}+)(?::\d{1,5}+)?+/?+(?![A-Za-z0-9_/?#@:=&%~$*{\[<])"
 )
 _SCHEME = re.compile(r"(?:https?|ftp)\Z", re.IGNORECASE)
-_IPV4 = re.compile(r"(?<![\w.\-/])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\w)")
-_IPV4_HINT = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|\.[0-9]{1,3}\.[0-9]{1,3}(?=\Z)")
+_IPV4_HINT = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\.?[0-9]?")
+_IPV4 = re.compile(r"(?<![\w.\-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w\-]|\.\w)")
 _VERSION = re.compile(
     r"(?:version|release|firmware|driver|kernel|section|chapter|版本?|\bver\.?|\brev\.?|\bv)[\s:=v]*\Z",
     re.IGNORECASE,
 )
+_ADDRESS_WORD = re.compile(
+    r"(?:\bip|addr|host|server|port|ping|route|gateway|\bdns|\bsrc|\bdst|\binet|from|connect|client|"
+    r"login|user|地址|服务器|網址|访问)[^\n]{0,36}\Z",
+    re.IGNORECASE,
+)
+_HEXADECIMAL = frozenset("0123456789abcdefABCDEF:")
 _COLONS = re.compile(r":[0-9a-fA-F]{0,4}:[0-9a-fA-F]")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9a-fA-F:]{3,45}(?![\w:])")
-_MAC = re.compile(r"(?<![\w:-])(?:[0-9a-fA-F]{2}[:-]){5}[0-9a-fA-F]{2}(?![\w:-])")
-LOOK_BACK = 64
+_MAC = re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}(?![\w:])")
+_LOOK_BACK = 64
+_EXAMPLES = tuple(
+    ipaddress.ip_network(block)
+    for block in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+"""Blocks kept for documents (RFC 5737, RFC 3849): nobody's address."""
 
 
 def find_emails(text: str) -> Iterator[Found]:
     """Find e-mail addresses, starting from each @."""
     for at in _AT.finditer(text):
-        local = _LOCAL.search(text[max(0, at.start() - LOOK_BACK) : at.start()])
+        local = _LOCAL.search(text[max(0, at.start() - _LOOK_BACK) : at.start()])
         host = _HOST.match(text, at.end())
         if local is None or host is None:
             continue
@@ -42,64 +54,63 @@ def find_emails(text: str) -> Iterator[Found]:
 
 def find_sites(text: str) -> Iterator[Found]:
     """Find addresses of whole web sites: a URL with a host and no path."""
-    for match in _URL.finditer(text):
+    for match in _SITE.finditer(text):
         scheme = _SCHEME.search(text[max(0, match.start() - 5) : match.start()])
-        if scheme and _HOST.fullmatch(match["host"]):
-            yield Found(6, match.start() - len(scheme[0]), match.end(), "DOMAIN_NAME")
+        if scheme and _HOST.fullmatch(match["host"].rstrip(".")):
+            end = match.end() - (match[0][-1] == ".")
+            yield Found(6, match.start() - len(scheme[0]), end, "DOMAIN_NAME")
 
 
 def find_addresses(text: str) -> Iterator[Found]:
-    """Find IPv4, IPv6 and MAC addresses."""
-    yield from _find_ipv4(text)
-    done = 0
-    for hint in _COLONS.finditer(text):
-        if hint.start() < done:
-            continue
-        start = _run_start(text, hint.start())
-        for pattern, kind in ((_MAC, "MAC_ADDRESS"), (_IPV6, "IP_ADDRESS")):
-            match = pattern.match(text, start)
-            if match and (kind == "MAC_ADDRESS" or _is_ipv6(match[0])):
-                yield Found(4, match.start(), match.end(), kind)
-                done = match.end()
-                break
-
-
-def _run_start(text: str, at: int) -> int:
-    start = at
-    while start > 0 and at - start < 5 and text[start - 1] in "0123456789abcdefABCDEF:":
-        start -= 1
-    return start
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        address = ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return not (address.is_loopback or address.is_unspecified) and text.count(":") >= 3
-
-
-def _find_ipv4(text: str) -> Iterator[Found]:
-    for hint in re.finditer(r"\.[0-9]{1,3}\.[0-9]{1,3}", text):
-        match = _IPV4.match(text, max(0, hint.start() - 3)) or _IPV4.search(
-            text, max(0, hint.start() - 3), hint.end() + 5
-        )
+    """Find IPv4, IPv6 and MAC addresses that may be somebody's."""
+    for hint in _IPV4_HINT.finditer(text):
+        match = _IPV4.search(text, max(0, hint.start() - 3), min(len(text), hint.end() + 6))
         if match and match.start() < hint.start() and _is_ipv4(text, match):
             yield Found(4, match.start(), match.end(), "IP_ADDRESS")
+    for hint in _COLONS.finditer(text):
+        yield from _at_colons(text, hint.start())
 
 
 def _is_ipv4(text: str, match: re.Match[str]) -> bool:
+    """Tell an address from a version or section number: by range, words around, and size."""
     try:
         address = ipaddress.IPv4Address(match[0])
     except ValueError:
         return False
-    if (
-        address.is_loopback
-        or address.is_unspecified
-        or address.is_multicast
-        or address.packed[0] in (0, 255)
-    ):
+    if _is_nobodys(address) or address.packed[0] in (0, 255):
         return False
-    if _VERSION.search(text[max(0, match.start() - 24) : match.start()]):
+    before = text[max(0, match.start() - 40) : match.start()]
+    if _VERSION.search(before):
         return False
-    return max(address.packed) >= 32 or address.is_private
+    large = sum(octet >= 32 for octet in address.packed)
+    return address.is_private or large >= 2 or bool(_ADDRESS_WORD.search(before))
+
+
+def _is_nobodys(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if address.is_loopback or address.is_unspecified or address.is_multicast:
+        return True
+    return any(address in block for block in _EXAMPLES if block.version == address.version)
+
+
+def _at_colons(text: str, at: int) -> Iterator[Found]:
+    start = at
+    while start > 0 and at - start < 5 and text[start - 1] in _HEXADECIMAL:
+        start -= 1
+    mac = _MAC.match(text, start)
+    if mac:
+        if int(mac[0][:2], 16) % 2 == 0 and set(mac[0]) != {"0", ":"}:
+            yield Found(4, mac.start(), mac.end(), "MAC_ADDRESS")
+        return
+    match = _IPV6.match(text, start)
+    if match and _is_ipv6(match[0]):
+        yield Found(4, match.start(), match.end(), "IP_ADDRESS")
+
+
+def _is_ipv6(text: str) -> bool:
+    if max(map(len, text.split(":"))) < 3:  # a time or an EUI-64, which are pairs
+        return False
+    try:
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return not _is_nobodys(address)
