@@ -50,9 +50,13 @@ class Limits:
     most: int
 
 
-CHUNK_BYTES = Limits(1 << 18, 1 << 23)
-EMBED_TOKENS = Limits(1 << 13, 1 << 18)
-COUNT_TOKENS = Limits(1 << 16, 1 << 21)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchSizes:
+    """Bounds of one batch: some seconds of work, and a bounded share of a worker's memory."""
+
+    chunk_bytes: Limits = Limits(1 << 18, 1 << 23)
+    embed_tokens: Limits = Limits(1 << 13, 1 << 18)
+    count_tokens: Limits = Limits(1 << 16, 1 << 21)
 
 
 def live_documents(documents: pl.LazyFrame) -> pl.LazyFrame:

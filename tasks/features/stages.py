@@ -6,7 +6,7 @@ their parts again; one that was killed after its commit catches up in the ledger
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -30,9 +30,7 @@ from tasks.features.jobs import (
     embed_batch,
 )
 from tasks.features.plan import (
-    CHUNK_BYTES,
-    COUNT_TOKENS,
-    EMBED_TOKENS,
+    BatchSizes,
     Limits,
     PendingText,
     batch_key,
@@ -69,6 +67,7 @@ class FeatureRun:
     encoder: Path
     load: LoadEncoder
     specs: Specs
+    sizes: BatchSizes = field(default_factory=BatchSizes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +129,7 @@ def chunk_documents(run: FeatureRun, engine: Engine) -> StageResult:
             encoder=run.encoder,
             load=run.load,
         )
-        for batch in even_batches(todo, lambda one: one.num_bytes, CHUNK_BYTES)
+        for batch in even_batches(todo, lambda one: one.num_bytes, run.sizes.chunk_bytes)
     ]
     results = engine.map(chunk_batch, jobs, label="chunk")
     return _publish(run, "chunks", source, results, (len(todo), started))
@@ -138,12 +137,16 @@ def chunk_documents(run: FeatureRun, engine: Engine) -> StageResult:
 
 def count_texts(run: FeatureRun, engine: Engine) -> StageResult:
     """Count the terms of the live chunks' texts that have not been counted."""
-    return _text_stage(run, engine, ("counts", run.specs.counts), count_batch, COUNT_TOKENS)
+    return _text_stage(
+        run, engine, ("counts", run.specs.counts), count_batch, run.sizes.count_tokens
+    )
 
 
 def embed_texts(run: FeatureRun, engine: Engine) -> StageResult:
     """Embed the live chunks' texts that have no vector from the current encoder."""
-    return _text_stage(run, engine, ("vectors", run.specs.vectors), embed_batch, EMBED_TOKENS)
+    return _text_stage(
+        run, engine, ("vectors", run.specs.vectors), embed_batch, run.sizes.embed_tokens
+    )
 
 
 def store_statistics(run: FeatureRun) -> StoredStatistics:
