@@ -4,6 +4,7 @@ bm25s' own NumPy scoring adds term by term with `np.add.at`; the rows of one ter
 plain indexed addition gives the same sums many times faster, without a compiler as dependency.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,3 +72,18 @@ class Bm25:
                 start, end = self._starts[number], self._starts[number + 1]
                 scores[self._rows[start:end]] += self._data[start:end]
         return scores
+
+    def known_share(self, terms: Sequence[str]) -> float:
+        """Give the share of the distinct terms' IDF that lies in terms of the index; 0 for none."""
+        numbers = [self._vocabulary.get(term) for term in sorted(set(terms))]
+        known = np.array([number for number in numbers if number is not None], dtype=np.int64)
+        frequencies = np.asarray(self._starts[known + 1] - self._starts[known], dtype=np.float64)
+        idf = np.log1p((self._num_rows - frequencies + 0.5) / (frequencies + 0.5))
+        unknown = (len(numbers) - len(known)) * np.log1p(2.0 * self._num_rows + 1.0)
+        return float(idf.sum() / (idf.sum() + unknown)) if numbers else 0.0
+
+    def idf(self, terms: Sequence[str]) -> list[float]:
+        """Give Lucene's inverse document frequency of each term; an unknown one gets the highest."""
+        numbers = [self._vocabulary.get(term) for term in terms]
+        counts = [0 if n is None else int(self._starts[n + 1] - self._starts[n]) for n in numbers]
+        return [math.log1p((self._num_rows - count + 0.5) / (count + 0.5)) for count in counts]

@@ -1,7 +1,9 @@
 """Find the passages for a question: BM25, nearest vectors, or both fused.
 
-Fusion is the mean of both scores after scaling each to 0..1 over the union of both top lists;
-a score that a list lacks is computed, not guessed. Ties go to the lower chunk id.
+Fusion adds both scores after scaling each to 0..1 over the union of both top lists; a score that
+a list lacks is computed, not guessed. Both weigh the same when the index knows every term of the
+question; BM25 loses weight with the share of IDF that it does not know, so that a question in
+another language is left to the vectors. Ties go to the lower chunk id.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from storage.vectors import IndexFolder
 from tasks.features.dense import Dense, Floats, Rows
 from tasks.features.jobs import TextEncoder
 from tasks.features.lexical import FOLDER, Bm25
+from tasks.shared.text import analyse
 
 ROWS_FILE = "rows.parquet"
 DEPTH = 100
@@ -105,6 +108,10 @@ class Searcher:
             for question, vector, rows in zip(questions, vectors, nearest, strict=True)
         ]
 
+    def idf(self, terms: Sequence[str]) -> list[float]:
+        """Give the inverse document frequency of terms in this index."""
+        return self.lexical.idf(terms)
+
     def _nearest(
         self, vectors: Floats, depth: int, mode: Mode, mask: np.ndarray[Any, Any] | None
     ) -> list[Rows]:
@@ -120,7 +127,8 @@ class Searcher:
     def _hits(
         self, query: "_Query", k: int, mode: Mode, mask: np.ndarray[Any, Any] | None
     ) -> list[Hit]:
-        bm25 = self.lexical.scores(query.text)
+        terms = analyse(query.text)
+        bm25 = self.lexical.score_terms(terms)
         matched = bm25 if mask is None else np.where(mask, bm25, np.float32(0))
         rows = query.nearest
         if mode != "dense":
@@ -128,7 +136,7 @@ class Searcher:
             rows = np.union1d(rows, best[matched[best] > 0])
         rows = np.sort(rows)
         cosines = self.dense.cosines(query.vector, rows)
-        scores = _score(mode, bm25[rows], cosines)
+        scores = _score(mode, bm25[rows], cosines, self.lexical.known_share(terms))
         order = np.lexsort((rows, -scores))[:k]
         return [
             self._hit(int(rows[at]), float(scores[at]), float(bm25[rows[at]]), float(cosines[at]))
@@ -149,15 +157,19 @@ class _Query:
     nearest: Rows
 
 
-def fuse(bm25: Floats, cosines: Floats) -> Floats:
-    """Take the mean of both after scaling each to 0..1; equal scores scale to 0."""
-    mean: Floats = (_unit(bm25) + _unit(cosines)) * np.float32(0.5)
-    return mean
+def fuse(bm25: Floats, cosines: Floats, known: float = 1.0) -> Floats:
+    """Add both after scaling each to 0..1; equal scores scale to 0.
+
+    `known` is the share of the question that BM25 can see at all: its weight is half of that.
+    """
+    weight = np.float32(0.5 * known)
+    mixed: Floats = weight * _unit(bm25) + (np.float32(1) - weight) * _unit(cosines)
+    return mixed
 
 
-def _score(mode: Mode, bm25: Floats, cosines: Floats) -> Floats:
+def _score(mode: Mode, bm25: Floats, cosines: Floats, known: float) -> Floats:
     if mode == "hybrid":
-        return fuse(bm25, cosines)
+        return fuse(bm25, cosines, known)
     return bm25 if mode == "bm25" else cosines
 
 
