@@ -10,7 +10,15 @@ from typing import IO
 from storage.records import RawDocument
 from tasks.ingest.decode import guess_encoding
 from tasks.ingest.failures import BadInput, ExtractError
-from tasks.ingest.fields import Fields, Place, find_fields, need_text, row_document, row_too_long
+from tasks.ingest.fields import (
+    Fields,
+    Place,
+    find_fields,
+    need_text,
+    row_document,
+    row_too_long,
+    row_uri,
+)
 from tasks.ingest.opening import PEEK_BYTES
 from tasks.ingest.sources import SourceSpec
 
@@ -40,13 +48,15 @@ class Rows:
         try:
             raw = row_document(row, fields, place, self.spec)
         except ExtractError as error:
-            return self.bad(number, error, repr(row)[:_KEPT_CHARACTERS])
+            return self.bad(
+                number, error, repr(row)[:_KEPT_CHARACTERS], row_uri(row, fields, place)
+            )
         return self._distinct(raw, number)
 
-    def bad(self, number: int, error: ExtractError, data: str = "") -> BadInput:
+    def bad(self, number: int, error: ExtractError, data: str = "", uri: str = "") -> BadInput:
         """Describe a row that cannot be used."""
         return BadInput(
-            uri=f"{self._uri}#{number}",
+            uri=uri or f"{self._uri}#{number}",
             reason=error.reason,
             detail=f"row {number}: {error.detail}",
             data=data.encode("utf-8", "replace"),
