@@ -123,8 +123,7 @@ class Ledger:
         row: Row = {"node": node, "kind": kind, "path": path, "sha256": sha256, "run_id": run_id}
         row |= {"params": json_text(params or {}), "status": status, "created_at": now()}
         with writing(self.url) as connection:
-            record(connection, schema.artifact, [row])
-            if run_id:
+            if record(connection, schema.artifact, [row]) and run_id:
                 made = edge_rows([(node, f"run:{run_id}", "generated")])
                 record(connection, schema.derived, made)
 

@@ -22,7 +22,7 @@ from storage.files import explained, sync_folder, write_atomic
 from storage.records import Problem
 
 KEPT = 3
-"""Indexes that stay on the disk after a publication: the current one and those before it."""
+"""Indexes that stay on the disk after a publication: the current one and those in use before it."""
 
 _MANIFEST = "manifest.json"
 _CURRENT = "CURRENT"
@@ -96,11 +96,11 @@ class IndexStore:
         return _read_folder(found[0])
 
     def published(self) -> list[IndexFolder]:
-        """Give all published indexes, newest first; CorruptError when a manifest was changed."""
+        """Give all indexes, the latest in use first; CorruptError when a manifest was changed."""
         return [_read_folder(path) for path in self._folders()]
 
     def names(self) -> list[str]:
-        """Give the names of all index folders, newest first, without opening them."""
+        """Give the names of all index folders, the latest in use first, without opening them."""
         return [path.name for path in self._folders()]
 
     def rollback(self, digest: str) -> str:
@@ -141,6 +141,9 @@ class IndexStore:
     def _make_current(self, digest: str) -> None:
         write_atomic(self.folder / _CURRENT, f"{digest}\n".encode())
         sync_folder(self.folder)
+        os.utime(
+            self.folder / digest[:32]
+        )  # folders are ordered by when they were last made current
 
     def _current_digest(self) -> str:
         try:
