@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from tasks.evaluate.questions import QuestionSet
 from tasks.shared.text import analyse, sentences
 
 NAME = "known-item"
+NUM_QUESTIONS = 200
 MIN_TERMS = 3
 MAX_CHARS = 300
 _HEAD_CHARS = 2000
@@ -30,6 +32,23 @@ class Source:
     headings: tuple[str, ...]
     text: str
     """Text of its first chunk."""
+
+
+def sources_of(rows: pl.DataFrame) -> list[Source]:
+    """Gather documents from the rows of an index: doc_id, title, heading, text, ordinal."""
+    documents = (
+        rows.sort("doc_id", "ordinal")
+        .group_by("doc_id", maintain_order=True)
+        .agg(
+            pl.col("title").first(),
+            pl.col("heading").explode().drop_nulls().unique(maintain_order=True),
+            pl.col("text").first(),
+        )
+    )
+    return [
+        Source(doc_id=doc_id, title=title or "", headings=tuple(headings), text=text)
+        for doc_id, title, headings, text in documents.iter_rows()
+    ]
 
 
 def known_items(documents: Sequence[Source], limit: int, *, seed: int = 0) -> QuestionSet:

@@ -1,6 +1,7 @@
 """Charts of retrieval scores, drawn without a display."""
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tasks.evaluate.metrics import RECALL_CUTS
@@ -13,6 +14,13 @@ Format = Literal["png", "svg"]
 COLOURS = {"bm25": "#8a6d3b", "dense": "#31708f", "hybrid": "#2e7d32"}
 """One colour per mode in every chart; told apart in greyscale too."""
 _OTHER = "#666666"
+
+
+def write_chart(scores: RetrievalScores, title: str, folder: Path) -> Path:
+    """Write the chart into a folder as retrieval.png."""
+    path = folder / "retrieval.png"
+    path.write_bytes(chart_scores(scores, title))
+    return path
 
 
 def chart_scores(scores: RetrievalScores, title: str, kind: Format = "png") -> bytes:

@@ -46,6 +46,10 @@ class QuestionSet:
         digest.update(canonical_json({query: dict(row) for query, row in self.relevant.items()}))
         return digest.hexdigest()
 
+    def texts(self) -> list[tuple[str, str]]:
+        """Give id and searched text of each passage."""
+        return [(passage.id, passage.searched) for passage in self.corpus]
+
     def sample(self, limit: int, seed: int = 0) -> "QuestionSet":
         """Keep at most limit questions, drawn by seed, and the whole corpus; 0 keeps all."""
         if limit <= 0 or limit >= len(self.queries):

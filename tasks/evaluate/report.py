@@ -1,15 +1,19 @@
 """The evaluation reports: what the flow returns, the CLI prints and the trackers log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pydantic import BaseModel, Field
 
 from tasks.evaluate.known_item import NAME as KNOWN_ITEM
 from tasks.evaluate.metrics import Interval
 from tasks.evaluate.questions import QuestionSet
 from tasks.evaluate.retrieval import HEADLINE, RetrievalScores
-from tasks.evaluate.rows import Refusal
+from tasks.evaluate.rows import Refusal, Row
+from tasks.evaluate.sets import LabelledRows
 
 MAX_LISTED = 100
 """Refused rows shown in a report; all of them are counted."""
@@ -35,7 +39,7 @@ class Refused(BaseModel):
     reason: str
 
 
-class RetrievalReport(BaseModel):
+class EvaluateReport(BaseModel):
     """Figures of each retrieval mode on one question set."""
 
     set: str = Field(description="Name of the question set.")
@@ -45,6 +49,7 @@ class RetrievalReport(BaseModel):
     passages: int
     questions: int
     skipped: int = Field(description="Questions left out by design: unjudged or impossible.")
+    unreachable: int = Field(description="Judged ids that the index lacks; they count as missed.")
     num_refused: int
     refused: list[Refused] = Field(description=f"The first {MAX_LISTED} refused rows.")
     modes: dict[str, dict[str, Figure]]
@@ -59,6 +64,19 @@ class RetrievalReport(BaseModel):
             {"retriever": mode} | {name: _text(figure) for name, figure in figures.items()}
             for mode, figures in self.modes.items()
         ]
+
+    def markdown(self) -> str:
+        """Summarise the evaluation for the Prefect page."""
+        rows = self.rows()
+        names = list(rows[0])
+        lines = [names, ["---"] * len(names), *([row[name] for name in names] for row in rows)]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return (
+            f"## {self.set}: {self.questions} questions, {self.passages} passages\n\n{table}\n\n"
+            f"Means with 95 % intervals, encoder {self.encoder}, against {self.against}. "
+            f"{self.num_refused} rows were refused, {self.skipped} questions left out. "
+            f"{self.limits}\n"
+        )
 
     def metrics(self) -> dict[str, float]:
         """Flat names and means for the tracker, which allows no @ in a name."""
@@ -86,18 +104,40 @@ class LabelledReport(BaseModel):
         return dict(_numbers("", self.figures))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """What was searched: the set's own corpus or the published index."""
+
+    against: str
+    passages: int
+    ids: frozenset[str]
+    """Every id that a search can return."""
+
+
+def searched(rows: pl.DataFrame, against: str) -> Searched:
+    """Describe the rows of an index: columns doc_id and uri."""
+    ids = frozenset(rows["doc_id"]) | frozenset(rows["uri"])
+    return Searched(against=against, passages=rows.height, ids=ids)
+
+
 def retrieval_report(
-    questions: QuestionSet, scores: RetrievalScores, *, against: str, encoder: str, passages: int
-) -> RetrievalReport:
+    questions: QuestionSet,
+    scores: RetrievalScores,
+    where: Searched,
+    encoder: str,
+    run_id: str = "",
+) -> EvaluateReport:
     """Put set and scores into one record."""
-    return RetrievalReport(
+    judged = {name for row in questions.relevant.values() for name in row}
+    return EvaluateReport(
         set=questions.name,
         digest=questions.digest(),
-        against=against,
+        against=where.against,
         encoder=encoder,
-        passages=passages,
+        passages=where.passages,
         questions=len(questions.queries),
         skipped=questions.skipped,
+        unreachable=len(judged - where.ids),
         num_refused=len(questions.refused),
         refused=listed(questions.refused),
         modes={
@@ -107,6 +147,31 @@ def retrieval_report(
         best_single=scores.best_single,
         hybrid_minus_best_single=_figure(scores.difference) if scores.difference else None,
         limits=KNOWN_ITEM_LIMITS if questions.name == KNOWN_ITEM else "",
+        run_id=run_id,
+    )
+
+
+def score_labelled(
+    task: str,
+    path: Path,
+    read: Callable[[Path], LabelledRows],
+    judge: Callable[[Sequence[Row]], Any],
+) -> LabelledReport:
+    """Judge a detector on the rows of a file; `judge` gives a dataclass of scores.
+
+    What the reader refused comes first, then what the judge reports as `refused`.
+    """
+    labelled = read(path)
+    figures = asdict(judge(labelled.rows))
+    also = [Refusal(path.name, reason) for reason in figures.pop("refused", ())]
+    refused = [*labelled.refused, *also]
+    return LabelledReport(
+        task=task,
+        set=path.name,
+        rows=len(labelled.rows),
+        num_refused=len(refused),
+        refused=listed(refused),
+        figures=figures,
     )
 
 

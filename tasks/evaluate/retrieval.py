@@ -1,7 +1,8 @@
 """Score retrieval modes on one question set: the same questions, each mode's own ranking."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
 
 from tasks.evaluate.metrics import (
     CUT,
@@ -15,15 +16,48 @@ from tasks.evaluate.metrics import (
 )
 from tasks.evaluate.questions import QuestionSet
 
-MODES = ("bm25", "dense", "hybrid")
+Mode = Literal["bm25", "dense", "hybrid"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 SINGLES = ("bm25", "dense")
 DEPTH = max(RECALL_CUTS)
 HEADLINE = f"ndcg@{CUT}"
 
 Ranking = list[tuple[str, float]]
 """(passage id, score), best first."""
-SearchMany = Callable[[Sequence[str], int, str], Sequence[Ranking]]
-"""(questions, k, mode) -> at most k ranked passages of each question, in the questions' order."""
+SearchMany = Callable[[Sequence[str], int, Mode], Sequence[Ranking]]
+"""(questions, k, mode) -> ranked passages of each question, in the questions' order."""
+
+BATCH = 32
+"""Questions searched at once: their hits are held with all their texts."""
+
+
+class Found(Protocol):
+    """What counts of a hit."""
+
+    @property
+    def doc_id(self) -> str:
+        """Id of the document, or of the passage in a set's own corpus."""
+        ...
+
+    @property
+    def uri(self) -> str:
+        """Where the document is."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """Higher is better."""
+        ...
+
+
+class Searcher(Protocol):
+    """What evaluation needs of an open index."""
+
+    def search_many(
+        self, questions: Sequence[str], k: int, mode: Mode
+    ) -> Sequence[Sequence[Found]]:
+        """Give the k best chunks of each question, best first."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +82,14 @@ class RetrievalScores:
 def evaluate_retrieval(
     questions: QuestionSet,
     search_many: SearchMany,
-    modes: Sequence[str] = MODES,
+    modes: Sequence[Mode] = MODES,
     *,
     depth: int = DEPTH,
     seed: int = 0,
 ) -> RetrievalScores:
     """Search every question in every mode and score the rankings."""
     texts = list(questions.queries.values())
-    scores = {}
+    scores: dict[str, ModeScore] = {}
     for mode in modes:
         rankings = [unique(row) for row in search_many(texts, depth, mode)]
         scores[mode] = score_rankings(mode, rankings, questions, depth=depth, seed=seed)
@@ -86,6 +120,23 @@ def compare(scores: Mapping[str, ModeScore], *, seed: int = 0) -> RetrievalScore
         ours, theirs = scores["hybrid"].values[HEADLINE], scores[best].values[HEADLINE]
         difference = paired_difference(ours, theirs, seed=seed)
     return RetrievalScores(modes=scores, best_single=best, difference=difference)
+
+
+def rank_documents(searcher: Searcher, judged: Container[str]) -> SearchMany:
+    """Make a search that names documents: by id where the set judges ids, else by URI."""
+
+    def search_many(questions: Sequence[str], k: int, mode: Mode) -> list[Ranking]:
+        rankings: list[Ranking] = []
+        for first in range(0, len(questions), BATCH):
+            found = searcher.search_many(questions[first : first + BATCH], k, mode)
+            rankings.extend([(_name(hit, judged), hit.score) for hit in hits] for hits in found)
+        return rankings
+
+    return search_many
+
+
+def _name(hit: Found, judged: Container[str]) -> str:
+    return hit.doc_id if hit.doc_id in judged or not hit.uri else hit.uri
 
 
 def unique(ranking: Iterable[tuple[str, float]]) -> list[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -21,6 +20,9 @@ from tasks.features.search import Searcher
 from tasks.features.stages import specs_of
 from tasks.shared.engine import Engine
 
+NamedText = tuple[str, str]
+"""Id under which a search finds the passage, as `doc_id` of the hit; its text."""
+
 BATCH_CHARS = 1 << 16
 _BLANK: dict[str, object] = {
     **dict.fromkeys(("text_id", "source", "uri", "title", "cluster"), ""),
@@ -33,13 +35,6 @@ _BLANK: dict[str, object] = {
     "ordinal": 0,
     "n_tokens": 0,
 }
-
-
-class NamedText(NamedTuple):
-    """A passage: the id under which a search finds it, as `doc_id` of the hit, and its text."""
-
-    id: str
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +59,11 @@ def index_passages(
     passages: Sequence[NamedText], encoder: Path, load: LoadEncoder, engine: Engine, folder: Path
 ) -> Searcher:
     """Index passages whole, each as one row, in an empty folder; equal ids are a ValueError."""
-    if len({passage.id for passage in passages}) < len(passages):
+    if len({name for name, _ in passages}) < len(passages):
         raise ValueError("two passages have the same id")
     jobs = [
         PassageJob(texts=texts, encoder=encoder, load=load)
-        for texts in _batches([passage.text for passage in passages])
+        for texts in _batches([text for _, text in passages])
     ]
     done = engine.map(compute_features, jobs, label="passages")
     corpus = Corpus(
@@ -110,7 +105,7 @@ def _batches(texts: Sequence[str]) -> list[tuple[str, ...]]:
 
 def _rows(passages: Sequence[NamedText]) -> pl.DataFrame:
     """Give rows of hits that have no document behind them."""
-    rows = [_row(passage.id, passage.text) for passage in passages]
+    rows = [_row(name, text) for name, text in passages]
     return pl.DataFrame(pl.from_arrow(pa.Table.from_pylist(rows, schema=ROW_SCHEMA)))
 
 

@@ -1,5 +1,6 @@
 """Prefect tasks of feature extraction and of the index."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import task
@@ -9,6 +10,8 @@ from storage.home import Home
 from tasks.features.chunking import ChunkOptions
 from tasks.features.dense import DenseOptions
 from tasks.features.index import Built, update_index
+from tasks.features.passages import NamedText, index_passages
+from tasks.features.search import Searcher
 from tasks.features.stages import (
     FeatureRun,
     StageResult,
@@ -62,3 +65,17 @@ def corpus_statistics(run: FeatureRun) -> StoredStatistics:
 def publish_index(run: FeatureRun, options: DenseOptions) -> Built:
     """Build, measure and publish the index, unless it is the same."""
     return update_index(run.home, run.specs, options, run.run_id)
+
+
+@task(name="open-index", cache_policy=NO_CACHE)
+def open_published(home: Home, name: EncoderName, models: Path) -> Searcher:
+    """Open the index in use."""
+    return Searcher.open(home.index_store.current(), encoder(prepare_encoder(name, models)))
+
+
+@task(name="index-passages", cache_policy=NO_CACHE)
+def index_texts(
+    passages: Sequence[NamedText], name: EncoderName, models: Path, engine: Engine, folder: Path
+) -> Searcher:
+    """Index passages of no document in a folder of their own."""
+    return index_passages(passages, prepare_encoder(name, models), encoder, engine, folder)

@@ -7,8 +7,10 @@ import json
 import os
 from pathlib import Path
 
+import polars as pl
+
 from tasks.evaluate.questions import Passage, QuestionSet
-from tasks.evaluate.report import retrieval_report
+from tasks.evaluate.report import retrieval_report, searched
 from tasks.evaluate.retrieval import evaluate_retrieval
 from tasks.evaluate.rows import Refusal
 
@@ -30,7 +32,8 @@ def test_retrieval_report_has_the_documented_format():
         return [[(name, 1.0) for name in row] for row in rankings[mode]]
 
     scores = evaluate_retrieval(questions, search_many, depth=10)
-    report = retrieval_report(questions, scores, against="own corpus", encoder="e5", passages=2)
+    rows = pl.DataFrame({"doc_id": ["a"], "uri": [""]})
+    report = retrieval_report(questions, scores, searched(rows, "own corpus"), "e5")
     body = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
     if os.environ.get("SUYUAN_REMAKE_GOLDEN"):
         GOLDEN.write_text(body, "utf-8")

@@ -1,13 +1,14 @@
 """Scoring of modes, the known-item questions, the charts and the report."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tasks.evaluate.known_item import Source, known_items
 from tasks.evaluate.metrics import Interval
 from tasks.evaluate.plots import chart_scores
 from tasks.evaluate.questions import Passage, QuestionSet
-from tasks.evaluate.report import LabelledReport, retrieval_report
+from tasks.evaluate.report import LabelledReport, retrieval_report, searched
 from tasks.evaluate.retrieval import evaluate_retrieval, unique
 
 QUESTIONS = QuestionSet(
@@ -16,6 +17,7 @@ QUESTIONS = QuestionSet(
     queries={f"q{n}": f"question {n}" for n in range(4)},
     relevant={f"q{n}": {f"p{n}": 1} for n in range(4)},
 )
+WHERE = searched(pl.DataFrame({"doc_id": ["p0", "p1", "p2"], "uri": [""] * 3}), "own corpus")
 RIGHT = [[f"p{n}", "p4"] for n in range(4)]
 HALF = [["p4", f"p{n}"] for n in range(4)]
 
@@ -96,16 +98,16 @@ def test_charts_are_equal_bytes_for_equal_scores(kind, magic):
 
 def test_report_rows_and_metrics_name_every_figure():
     found = scores(bm25=HALF, hybrid=RIGHT)
-    report = retrieval_report(QUESTIONS, found, against="own corpus", encoder="x", passages=5)
+    report = retrieval_report(QUESTIONS, found, WHERE, "x")
     assert report.rows()[1]["ndcg@10"] == "1.000 [1.000, 1.000]"
     assert report.metrics()["bm25/mrr_at_10"] == 0.5
-    assert report.limits == ""
+    assert (report.limits, report.passages, report.unreachable) == ("", 3, 1)
 
 
 def test_known_item_reports_say_what_they_do_not_show():
     questions = known_items([document("a", "One unique title here")], 5)
     found = evaluate_retrieval(questions, lambda *_: [[("a", 1.0)]], ["bm25"])
-    report = retrieval_report(questions, found, against="index", encoder="x", passages=1)
+    report = retrieval_report(questions, found, WHERE, "x")
     assert "lexical search" in report.limits
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.features.passages import NamedText, index_passages
+from tasks.features.passages import index_passages
 from tasks.features.search import fuse
 from tasks.shared.engine import SerialEngine
 from tests.fakes import load_fake
 
 PASSAGES = [
-    NamedText("b", "The harbour of Rotterdam is the largest in Europe."),
-    NamedText("a", "Penguins live on the southern half of the globe."),
-    NamedText("c", "Rust is an iron oxide, usually reddish brown."),
+    ("b", "The harbour of Rotterdam is the largest in Europe."),
+    ("a", "Penguins live on the southern half of the globe."),
+    ("c", "Rust is an iron oxide, usually reddish brown."),
 ]
 
 
@@ -24,13 +24,13 @@ def searcher(tmp_path):
 
 @pytest.mark.parametrize("mode", ["bm25", "dense", "hybrid"])
 def test_a_passage_is_found_under_its_own_id(searcher, mode):
-    hits = searcher.search_many([passage.text for passage in PASSAGES], 1, mode)
+    hits = searcher.search_many([text for _, text in PASSAGES], 1, mode)
     assert [row[0].doc_id for row in hits] == ["b", "a", "c"]
-    assert hits[0][0].text == PASSAGES[0].text
+    assert hits[0][0].text == PASSAGES[0][1]
 
 
 def test_two_passages_of_one_id_are_refused(tmp_path):
-    twins = [NamedText("a", "one"), NamedText("a", "two")]
+    twins = [("a", "one"), ("a", "two")]
     with pytest.raises(ValueError, match="same id"):
         index_passages(twins, Path("fake"), load_fake, SerialEngine(), tmp_path)
 
