@@ -253,8 +253,11 @@ def eval_sensitivity(
 
 
 def _settings() -> Any:
+    import os
+
     from infra.settings import Settings
 
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
     return Settings().apply()
 
 

@@ -60,8 +60,6 @@ def retire_missing(home: Home, spec: SourceSpec, outcome: Outcome, run_id: str) 
 @task(name="record-snapshot", cache_policy=NO_CACHE)
 def record(home: Home, source: str, run_id: str) -> Snapshot:
     """Record the tables' versions in the ledger; catches up after a killed run."""
-    rows = home.table("documents").scan().collect()
-    home.ledger.add_documents(row for row in rows.iter_rows(named=True) if row["source"] == source)
     snapshot = record_snapshot(home, "documents", run_id)
     home.ledger.derive(snapshot.node, [f"source:{source}"], "hadMember")
     if home.table("quarantine").exists():

@@ -20,8 +20,10 @@ from tasks.ingest.pipeline import BatchResult, IngestJob, read_batch
 from tasks.ingest.publish import Change, known_documents, plan_change, rejects_of
 from tasks.shared.engine import Engine
 
-BATCH_ITEMS = 32
-BATCH_BYTES = 8 << 20
+BATCH_ITEMS_MAX = 32
+BATCH_BYTES_MAX = 8 << 20
+BATCHES_MIN = 16
+"""A short listing is cut into about as many batches, so that all workers have something to do."""
 WAVE_BATCHES = 24
 
 
@@ -112,12 +114,13 @@ def split_waves(items: Sequence[Item]) -> Iterator[list[tuple[Item, ...]]]:
 
 
 def _batches(items: Sequence[Item]) -> Iterator[tuple[Item, ...]]:
+    items_max = max(1, min(BATCH_ITEMS_MAX, len(items) // BATCHES_MIN))
     batch: list[Item] = []
     size = 0
     for item in items:
         batch.append(item)
         size += max(item.n_bytes, 0)
-        if len(batch) >= BATCH_ITEMS or size >= BATCH_BYTES:
+        if len(batch) >= items_max or size >= BATCH_BYTES_MAX:
             yield tuple(batch)
             batch, size = [], 0
     if batch:
