@@ -18,8 +18,10 @@ class Service:
     started: float
     """Creation time of the process: a reused process id is not taken for it."""
     port: int
-    """TCP port on loopback; 0 for the worker, which listens nowhere."""
+    """TCP port on loopback; the worker only tells its health there."""
     log: str
+    version: str = ""
+    """Version of the library that it runs."""
 
     @property
     def alive(self) -> bool:
@@ -28,8 +30,8 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Address of the server; "" for the worker."""
-        return f"http://127.0.0.1:{self.port}" if self.port else ""
+        """Address of the service."""
+        return f"http://127.0.0.1:{self.port}"
 
 
 def read_services(root: Path) -> dict[str, Service]:
