@@ -18,7 +18,7 @@ from tasks.ingest.local import not_regular
 from tasks.ingest.remote import open_remote
 from tasks.ingest.sources import SourceSpec, is_remote, path_of
 
-MAX_RATIO = 250
+MAX_RATIO = 100
 """Text rarely shrinks 30 times; more than this, past the first bytes, is an attack."""
 
 RATIO_FREE_BYTES = 32 << 20

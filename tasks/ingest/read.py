@@ -34,9 +34,9 @@ _LICENCE_NAMES = tuple(
     for suffix in ("", ".txt", ".md", ".rst")
 )
 _HEAD_LICENCE = re.compile(
-    rb"""<(?:link|a)\s[^>]*rel=["']?license["']?[^>]*href=["']([^"'>]+)"""
-    rb"""|<(?:link|a)\s[^>]*href=["']([^"'>]+)["'][^>]*rel=["']?license\b"""
-    rb"""|<meta\s[^>]*name=["'](?:dc|dcterms)\.(?:license|rights)["'][^>]*content=["']([^"'>]+)""",
+    rb"""<(?:link|a)\s[^<>]{0,500}rel=["']?license["']?[^<>]{0,500}href=["']([^"'<>]{1,500})"""
+    rb"""|<(?:link|a)\s[^<>]{0,500}href=["']([^"'<>]{1,500})["'][^<>]{0,500}rel=["']?license\b"""
+    rb"""|<meta\s[^<>]{0,500}name=["'](?:dc|dcterms)\.(?:license|rights)["'][^<>]{0,500}content=["']([^"'<>]{1,500})""",
     re.IGNORECASE,
 )
 
