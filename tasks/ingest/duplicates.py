@@ -1,15 +1,16 @@
 """Near-duplicates: a MinHash signature per text, and clusters of texts that share most shingles.
 
-The signature is one-permutation MinHash with optimal densification (Shrivastava, ICML 2017):
-each shingle is hashed once and falls into one of 128 bins, of which the smallest value is kept;
-an empty bin borrows from another. Tokens and shingles are hashed with numpy over the UTF-8 bytes,
-since a signature is made of every document and a loop in Python would cost more than reading it.
+White space, punctuation and case are dropped first. A shingle is then a window of 16 bytes, about
+three words; where a CJK character begins, it is that character and the next. The signature is
+one-permutation MinHash with optimal densification (Shrivastava, ICML 2017): each shingle is
+hashed once and falls into one of 128 bins, of which the smallest value is kept; an empty bin
+borrows from another. All passes are numpy over the UTF-8 bytes, since every document is signed
+and a loop in Python would cost more than reading it (docs/adr/0004-near-duplicates.md).
 A signature depends on the text alone: not on process, platform or library version.
 """
 
 import hashlib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -19,17 +20,26 @@ Words = npt.NDArray[np.uint64]
 BINS = 128
 THRESHOLD = 0.8
 """Estimated Jaccard similarity from which two texts are near-duplicates."""
-MIN_SHINGLES = 8
-"""Texts with fewer shingles are duplicates only when their words are equal."""
+MIN_BYTES = 48
+"""Letters and digits, in bytes, below which texts are duplicates only when these are equal."""
 BANDS, ROWS = 21, 6
 """Two texts of similarity .8 share a band with probability .998, of similarity .3 with .015."""
 SIGNATURE_BYTES = 4 * BINS
 
-_BLOCK = 1 << 18
-"""Bytes hashed at a time; bounds the tables of powers and the memory of a large text."""
-_MULTIPLIER = 0x9E3779B97F4A7C15
+_WINDOW = 16
+_BLOCK = 1 << 16
+"""Windows hashed at a time: the passes then stay in the processor's cache."""
+_KEPT_PER_BIN = 10
+"""Expected values of a bin that are compared; when a bin gets none, all are."""
 _SEED = 20_240_229
 _U = np.uint64
+_BIN_SHIFT = _U(57)
+_BIN_BITS = _U(7)
+_FIRST, _SECOND = _U(0x9E3779B97F4A7C15), _U(0xD6E8FEB86659FD93)
+_TWO_CHARACTERS = _U(0x0000FFFFFFFFFFFF)
+_LOWER = bytes(code + 32 if 65 <= code <= 90 else code for code in range(256))
+_SEPARATORS = bytes(code for code in range(128) if not chr(code).isalnum())
+_NONE = _U(0xFFFFFFFFFFFFFFFF)
 
 
 def _mix(values: Words) -> Words:
@@ -39,42 +49,17 @@ def _mix(values: Words) -> Words:
     return values ^ (values >> _U(31))
 
 
-def _byte_codes() -> Words:
-    codes = _mix(np.arange(1, 257, dtype=np.uint64) + _U(_SEED))
-    codes[ord("A") : ord("Z") + 1] = codes[ord("a") : ord("z") + 1]
-    return codes
-
-
-def _byte_classes() -> npt.NDArray[np.uint8]:
-    """0 separates; 1 belongs to a word; 2 leads a CJK character; 3 leads a three-byte separator."""
-    classes = np.zeros(256, np.uint8)
-    for byte in range(128):
-        classes[byte] = chr(byte).isalnum()
-    classes[0x80:] = 1
-    classes[0xE3:0xEA] = 2
-    classes[[0xE2, 0xEF]] = 3
-    return classes
-
-
-def _powers(base: int) -> Words:
-    return np.cumprod(np.full(_BLOCK, base, dtype=np.uint64), dtype=np.uint64)
-
-
-_CODES = _byte_codes()
-_CLASSES = _byte_classes()
-_POWERS = _powers(_MULTIPLIER)
-_INVERSE = _powers(pow(_MULTIPLIER, -1, 1 << 64))
 _PROBES = (_mix(np.arange(BINS * 64, dtype=np.uint64) + _U(_SEED)) % _U(BINS)).reshape(64, BINS)
 
 
 def signature(text: str) -> bytes:
     """Make the signature of a text: 512 bytes; 16 for a short text; none for one without words."""
-    tokens = _tokens(text.encode("utf-8", "surrogatepass"))
-    if len(tokens) == 0:
+    data = _squeeze(text)
+    if not data:
         return b""
-    if len(tokens) < MIN_SHINGLES + 2:
-        return hashlib.blake2b(tokens.astype("<u8").tobytes(), digest_size=16).digest()
-    return _min_hash(_shingles(tokens)).astype("<u4").tobytes()
+    if len(data) < MIN_BYTES:
+        return hashlib.blake2b(data, digest_size=16).digest()
+    return _densify(_bin_minima(data)).astype("<u4").tobytes()
 
 
 def similarity(left: bytes, right: bytes) -> float:
@@ -137,73 +122,87 @@ def _band_keys(stored: bytes) -> list[bytes]:
     return [bytes([band]) + stored[band * width : (band + 1) * width] for band in range(BANDS)]
 
 
-def _tokens(data: bytes) -> Words:
-    """Hash the words of a text, in order; a CJK character is a word, ASCII case does not matter."""
-    blocks = [_block_tokens(data[at : at + _BLOCK]) for at in range(0, len(data), _BLOCK)]
-    return np.concatenate(blocks) if blocks else np.empty(0, np.uint64)
+def _squeeze(text: str) -> bytes:
+    """Keep letters and digits as UTF-8, those of ASCII in lower case."""
+    data = text.encode("utf-8", "surrogatepass").translate(_LOWER, _SEPARATORS)
+    return data if text.isascii() else _drop_wide_separators(data)
 
 
-def _block_tokens(data: bytes) -> Words:
+def _drop_wide_separators(data: bytes) -> bytes:
+    """Drop U+0080..BF, U+2000..2FFF, U+3000..303F and U+F000..FFFF: hardly a letter among them."""
     octets = np.frombuffer(data, np.uint8)
-    classes = _CLASSES[octets]
-    word = classes > 0
-    starts = word.copy()
-    starts[1:] &= ~word[:-1]
-    if not data.isascii():
-        _split_characters(classes, word, starts)
-    at = np.flatnonzero(starts)
-    if len(at) == 0:
-        return np.empty(0, np.uint64)
-    values = _CODES[octets] * _POWERS[: len(octets)]
-    values[~word] = 0
-    sums: Any = np.add.reduceat(values, at)
-    return sums * _INVERSE[at]
+    following = np.append(octets[1:], np.uint8(0))
+    two = np.flatnonzero(octets == 0xC2)
+    three = np.flatnonzero(
+        (octets == 0xE2) | (octets == 0xEF) | ((octets == 0xE3) & (following == 0x80))
+    )
+    kept = np.ones(len(octets), np.bool_)
+    for at in (two, two + 1, three, three + 1, three + 2):
+        kept[at] = False
+    return octets[kept].tobytes()
 
 
-def _split_characters(
-    classes: npt.NDArray[np.uint8], word: npt.NDArray[np.bool_], starts: npt.NDArray[np.bool_]
-) -> None:
-    """Make each CJK character a word, and three-byte punctuation no word; in place."""
-    size = len(word)
-    for offset in range(3):
-        at = np.flatnonzero(classes == 3) + offset
-        word[at[at < size]] = False
-    after = np.flatnonzero(classes == 3) + 3
-    leads = np.flatnonzero(classes == 2)
-    for at in (leads, leads + 3, after):
-        starts[at[at < size]] = True
-    starts &= word
+def _bin_minima(data: bytes) -> Words:
+    """Give the smallest hash of each bin, or _NONE."""
+    share = _KEPT_PER_BIN * BINS / len(data)
+    if share < 0.5:
+        # Only small values can be the smallest of their bin: most need no comparison.
+        limit = _U(int(share * 2.0**64))
+        small = [hashes[(hashes << _BIN_BITS) < limit] for hashes in _hash_blocks(data)]
+        minima = _smallest(small)
+        if not np.any(minima == _NONE):
+            return minima
+    return _smallest(_hash_blocks(data))
 
 
-def _shingles(tokens: Words) -> Words:
-    """Hash each three words in a row."""
-    first, second, third = tokens[:-2], tokens[1:-1], tokens[2:]
-    joined = first * _U(0xD6E8FEB86659FD93) + second * _U(0xA0761D6478BD642F) + third
-    return _mix(joined)
+def _smallest(blocks: Iterable[Words]) -> Words:
+    minima = np.full(BINS, _NONE, np.uint64)
+    for hashes in blocks:
+        np.minimum.at(minima, (hashes >> _BIN_SHIFT).astype(np.intp), hashes)
+    return minima
 
 
-def _min_hash(shingles: Words) -> npt.NDArray[np.uint32]:
-    empty = np.iinfo(np.uint64).max
-    bins = np.full(BINS, empty, np.uint64)
-    order = np.sort(shingles)
-    places = (order >> _U(57)).astype(np.intp)
-    first = np.flatnonzero(np.diff(places, prepend=-1))
-    bins[places[first]] = order[first]
-    filled = np.zeros(BINS, np.bool_)
-    filled[places[first]] = True
-    return _densify(bins, filled)
+def _hash_blocks(data: bytes) -> Iterator[Words]:
+    """Hash the window that begins at each byte; blocks overlap by a window."""
+    hash_block = _hash_windows if data.isascii() else _hash_characters
+    for start in range(0, len(data) - _WINDOW + 1, _BLOCK):
+        yield hash_block(data[start : start + _BLOCK + _WINDOW - 1])
 
 
-def _densify(bins: Words, filled: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
+def _hash_windows(block: bytes) -> Words:
+    halves = _eight_bytes(block) * _FIRST
+    hashes: Words = halves[8:] >> _U(23)
+    hashes ^= halves[:-8]
+    hashes *= _SECOND
+    return hashes
+
+
+def _hash_characters(block: bytes) -> Words:
+    """Hash windows of a text that is not ASCII: two characters where a CJK one begins."""
+    hashes = _hash_windows(block)
+    octets = np.frombuffer(block, np.uint8)[: len(hashes)]
+    leads = np.flatnonzero((octets >= 0xE3) & (octets <= 0xED))
+    hashes[leads] = ((_eight_bytes(block)[leads] & _TWO_CHARACTERS) * _FIRST) * _SECOND
+    return hashes[(octets < 0x80) | (octets >= 0xC0)]
+
+
+def _eight_bytes(block: bytes) -> Words:
+    """View the eight bytes from each byte on as a number, without a copy."""
+    return np.ndarray((len(block) - 7,), np.dtype("<u8"), block, strides=(1,))
+
+
+def _densify(minima: Words) -> npt.NDArray[np.uint32]:
     """Let each empty bin take the value of the first filled bin on its own fixed path."""
+    filled = minima != _NONE
+    bins = _mix(minima)
     values = bins.copy()
-    open_bins = np.flatnonzero(~filled)
+    empty = np.flatnonzero(~filled)
     for probe in _PROBES:
-        if len(open_bins) == 0:
+        if len(empty) == 0:
             break
-        source = probe[open_bins].astype(np.intp)
+        source = probe[empty].astype(np.intp)
         hit = filled[source]
-        values[open_bins[hit]] = bins[source[hit]]
-        open_bins = open_bins[~hit]
-    values[open_bins] = bins[filled].min()
+        values[empty[hit]] = bins[source[hit]]
+        empty = empty[~hit]
+    values[empty] = bins[np.argmax(filled)]
     return (values & _U(0xFFFFFFFF)).astype(np.uint32)
