@@ -8,7 +8,7 @@ from storage.records import Extraction, RawDocument, Sensitive
 from tasks.provenance.sensitive_network import find_addresses, find_emails, find_sites
 from tasks.provenance.sensitive_numbers import find_numbers
 from tasks.provenance.sensitive_secrets import find_secrets
-from tasks.provenance.sensitive_spans import Found, settle
+from tasks.provenance.sensitive_spans import settle
 
 KINDS = (
     "EMAIL_ADDRESS",
@@ -32,8 +32,9 @@ _DETECTORS = (find_secrets, find_emails, find_addresses, find_numbers, find_site
 
 def find_sensitive(text: str) -> list[Sensitive]:
     """Find spans of personal data and secrets: in order, disjoint, byte offsets in UTF-8."""
-    found = settle(span for detector in _DETECTORS for span in detector(text))
-    return _in_bytes(text, found)
+    data = text.encode("utf-8", "surrogatepass")
+    found = settle(span for detector in _DETECTORS for span in detector(data))
+    return [Sensitive(kind=span.kind, start=span.start, end=span.end) for span in found]
 
 
 def tag_sensitivity(raw: RawDocument, extraction: Extraction) -> dict[str, object]:
@@ -45,23 +46,3 @@ def tag_sensitivity(raw: RawDocument, extraction: Extraction) -> dict[str, objec
             for span in find_sensitive(extraction.text)
         ]
     }
-
-
-def _in_bytes(text: str, found: list[Found]) -> list[Sensitive]:
-    """Turn char offsets into byte offsets, in one walk over the text."""
-    if not found:
-        return []
-    if text.isascii():
-        return [Sensitive(kind=span.kind, start=span.start, end=span.end) for span in found]
-    out = []
-    at_char = at_byte = 0
-    for span in found:
-        start = at_byte + _width(text[at_char : span.start])
-        end = start + _width(text[span.start : span.end])
-        out.append(Sensitive(kind=span.kind, start=start, end=end))
-        at_char, at_byte = span.end, end
-    return out
-
-
-def _width(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
