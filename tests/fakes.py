@@ -1,6 +1,7 @@
 """Stand-ins for what is slow or breaks: a small encoder, an engine that dies, a filled home."""
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,9 +11,11 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
+from storage.digest import sha256_hex
 from storage.home import Home
-from storage.records import Extraction, Heading
+from storage.records import Extraction, Heading, Hit
 from storage.schemas import DOCUMENTS, VECTOR_DIM
+from tasks.shared.embedding import Tokens
 from tasks.shared.engine import SerialEngine
 from tasks.shared.layout import dump_layout
 from tasks.shared.text import analyse
@@ -105,6 +108,59 @@ def put_documents(home: Home, texts: dict[str, str], **fields: object) -> None:
     )
 
 
+class FakeTokenEncoder:
+    """Gives each word, and each other visible character, a vector of its own."""
+
+    name = "fake"
+    token_mean = np.zeros(VECTOR_DIM, dtype=np.float32)
+
+    def embed_tokens(self, texts: Sequence[str], kind: str) -> list[Tokens]:
+        """Embed words; equal words up to case have equal vectors."""
+        return [_word_vectors(text) for text in texts]
+
+
+class FakeSearcher:
+    """Finds the same passages for every question; every term is equally rare."""
+
+    def __init__(self, hits: Sequence[Hit]) -> None:
+        self.hits = list(hits)
+
+    def search(self, question: str, k: int = 10) -> list[Hit]:
+        """Give the first k passages."""
+        return self.hits[:k]
+
+    def idf(self, terms: Sequence[str]) -> list[float]:
+        """Weigh all terms alike."""
+        return [1.0] * len(terms)
+
+
+def hit(text: str, start: int = 0, **fields: object) -> Hit:
+    """Make a passage that stands at byte `start` of a document."""
+    sha = sha256_hex(text.encode())
+    values: dict[str, object] = {
+        "chunk_id": sha,
+        "doc_id": sha,
+        "text_id": sha,
+        "origin": "identity",
+        "source": "test",
+        "uri": f"file:///{sha[:8]}",
+        "title": "",
+        "licence": "MIT",
+        "trust": 0.5,
+        "language": "en",
+        "heading": (),
+        "text": text,
+        "start": start,
+        "end": start + len(text.encode()),
+        "src_start": None,
+        "src_end": None,
+        "score": 1.0,
+        "bm25": 1.0,
+        "cosine": 0.9,
+    }
+    return Hit(**{**values, **fields})
+
+
 def _document(home: Home, uri: str, text: str, fields: dict[str, object]) -> dict[str, object]:
     data = text.encode()
     extraction = Extraction(text=text, origin="identity", outline=_outline(text))
@@ -162,3 +218,14 @@ def _vector(text: str) -> np.ndarray:
 def _direction(term: str) -> np.ndarray:
     rng = np.random.default_rng(crc32(term.encode()))
     return rng.standard_normal(VECTOR_DIM, dtype=np.float32)
+
+
+def _word_vectors(text: str) -> Tokens:
+    words = list(re.finditer(r"[a-zA-Z0-9]+|[^\sa-zA-Z0-9]", text))
+    vectors = [_direction(word.group().lower()) for word in words]
+    stacked = np.array(vectors, dtype=np.float32).reshape(-1, VECTOR_DIM)
+    return Tokens(
+        stacked / np.maximum(np.linalg.norm(stacked, axis=1, keepdims=True), 1e-12),
+        np.array([word.start() for word in words], dtype=np.int64),
+        np.array([word.end() for word in words], dtype=np.int64),
+    )

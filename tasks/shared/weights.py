@@ -225,14 +225,19 @@ def load_openvino() -> Any:
 
 @contextlib.contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Hold back the warnings that loading and tracing a known-good model causes."""
+    """Hold back the warnings and progress bars of loading and tracing a known-good model."""
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        sink = io.StringIO()
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(sink),
+            contextlib.redirect_stderr(sink),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

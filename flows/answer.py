@@ -1,0 +1,66 @@
+"""Answer a question from the published index, with a citation for every sentence, or refuse."""
+
+import time
+
+from prefect import flow
+from pydantic import BaseModel, Field
+
+from infra.settings import Settings, home
+from infra.tracking import tracked
+from tasks.answer import steps
+from tasks.answer.choosing import choose_generator
+from tasks.answer.origins import OriginalRanges
+from tasks.answer.pipeline import MAX_QUESTION_CHARS, AnswerOptions
+from tasks.answer.report import AnswerReport, report_of
+from tasks.features.search import Searcher
+from tasks.shared.embedding import encoder
+from tasks.shared.weights import prepare_encoder
+
+
+class AnswerParams(BaseModel):
+    """What is asked, and who words the answer."""
+
+    question: str = Field(
+        min_length=1, max_length=MAX_QUESTION_CHARS, description="In English or Chinese."
+    )
+    k: int = Field(10, ge=1, le=100, description="Passages to retrieve.")
+    max_sentences: int = Field(3, ge=1, le=10, description="Sentences that are quoted at most.")
+    generator: str = Field(
+        "extractive",
+        description="extractive, smollm2, or the base URL of an OpenAI-compatible server.",
+    )
+    model: str = Field("default", description="Model to ask for at that URL.")
+    api_key_env: str = Field("", description="Environment variable with the API key of that URL.")
+
+
+@flow(name="answer")
+def answer(params: AnswerParams) -> AnswerReport:
+    """Search, read the best passages, and quote what answers; store the answer with its proof."""
+    started = time.monotonic()
+    settings = Settings().apply()
+    store = home(settings)
+    index = store.index_store.current()
+    with tracked("answer", settings, params.model_dump()) as run:
+        run.dataset("index", index.digest)
+        model = encoder(prepare_encoder(settings.embedder, settings.models), settings.workers)
+        generator = choose_generator(
+            params.generator,
+            settings.models,
+            model=params.model,
+            api_key_env=params.api_key_env,
+        )
+        options = AnswerOptions(
+            k=params.k,
+            max_sentences=params.max_sentences,
+            run_id=run.id,
+            index_digest=index.digest,
+            source_range=OriginalRanges(store),
+        )
+        searcher = Searcher.open(index, model)
+        reply = steps.answer(params.question, searcher, model, generator, options)
+        steps.store(store, reply)
+        report = report_of(reply, time.monotonic() - started)
+        run.metrics(report.metrics())
+        run.text("answer.md", report.markdown())
+        run.summary(report.markdown())
+    return report
