@@ -1,5 +1,9 @@
 """Blobs, tables and snapshots on a real S3 server."""
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from threading import Barrier
+
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -14,6 +18,9 @@ from storage.snapshots import record_snapshot
 from storage.tables import Table
 
 pytestmark = pytest.mark.server
+
+WRITERS = 3
+ROUNDS = 5
 
 
 def chunks(*names: str) -> pa.Table:
@@ -68,6 +75,23 @@ def test_merge_replaces_by_key_in_one_version(s3_server):
     assert table.merge(rejects("b", "c", detail="new"), run_id="r") == 2
     rows = table.scan().select("uri", "detail").collect().sort("uri").rows()
     assert rows == [("a", "old"), ("b", "new"), ("c", "new")]
+
+
+def test_writers_at_once_all_land(s3_server):
+    table = Table(f"{s3_server}/tables/chunks", CHUNKS)
+    start = Barrier(WRITERS)
+
+    def commit_many(writer):
+        start.wait(60)
+        for number in range(ROUNDS):
+            name = f"{writer}-{number}"
+            table.commit([table.write_part(name, chunks(name), {"spec": "s1"})], run_id=str(writer))
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(commit_many, range(WRITERS)))
+    runs = [commit["run_id"] for commit in table.history()]
+    assert table.scan().collect().height == WRITERS * ROUNDS
+    assert sum(one != other for one, other in pairwise(runs)) > WRITERS
 
 
 def test_snapshots_are_recorded(s3_server, tmp_path):
