@@ -30,7 +30,7 @@ def main() -> None:
     if chromium is None:
         raise SystemExit("no Chromium: apt-get install chromium")
     servers = stack.status(Settings().apply())
-    prefect, mlflow = servers.prefect_url.rstrip("/"), servers.mlflow_url.rstrip("/")
+    prefect, mlflow = servers.prefect_ui.rstrip("/"), servers.mlflow_ui.rstrip("/")
     pages = {
         "prefect-runs": (f"{prefect}/runs", "lifecycle|ingest|features"),
         "prefect-deployments": (f"{prefect}/deployments", "ingest"),

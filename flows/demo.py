@@ -103,5 +103,5 @@ def _further(servers: Any, answer_id: str, lang: str) -> str:
         (".venv/bin/suyuan verify --all", "demo.more.verify"),
         (".venv/bin/suyuan down", "demo.more.down"),
     ]
-    urls = f"  Prefect  {servers.prefect_url}\n  MLflow   {servers.mlflow_url}\n"
+    urls = f"  Prefect  {servers.prefect_ui}\n  MLflow   {servers.mlflow_ui}\n"
     return urls + "\n".join(f"  {command:54} {say(key, lang)}" for command, key in lines)

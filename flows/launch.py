@@ -27,11 +27,14 @@ def run_deployed(noun: str, fields: dict[str, object], settings: Settings) -> An
         raise UnavailableError(
             "no Prefect server is known", item=f"{noun}/default", way_out="Run `suyuan up` first."
         )
+    from prefect.client.schemas.objects import FlowRun
     from prefect.deployments import run_deployment
 
     done = run_deployment(
         f"{noun}/default", parameters={"params": fields}, timeout=DEPLOYED_SECONDS_MAX
     )
+    if not isinstance(done, FlowRun):
+        raise TypeError("run_here and run_deployed are called outside an event loop")
     state = done.state
     if state is None or not state.is_completed():
         raise SuyuanError(

@@ -3,10 +3,13 @@
 from prefect import flow
 from pydantic import BaseModel, Field
 
-from flows.evaluate import EvaluateParams, EvaluateReport, evaluate
-from flows.features import FeaturesParams, FeaturesReport, features
-from flows.index import IndexParams, IndexReport, index
-from flows.ingest import IngestParams, IngestReport, ingest
+from flows.evaluate import EvaluateParams, evaluate
+from flows.features import FeaturesParams, features
+from flows.index import IndexParams, index
+from flows.ingest import IngestParams, ingest
+from tasks.evaluate.report import EvaluateReport
+from tasks.features.report import FeaturesReport, IndexReport
+from tasks.ingest.report import IngestReport
 
 
 class LifecycleParams(BaseModel):
