@@ -70,6 +70,8 @@ def remote_errors() -> Generator[None]:
     except SuyuanError:
         raise
     except FileNotFoundError as error:
+        if _is_outage(error.__cause__):
+            raise _unreachable(error.__cause__) from error
         raise ExtractError(
             "file.vanished", "no such object: correct the address or list the source again"
         ) from error
@@ -78,11 +80,22 @@ def remote_errors() -> Generator[None]:
             "file.permission", "the service refused access: check the credentials"
         ) from error
     except Exception as error:
-        raise ExtractError(
-            "remote.unreachable",
-            f"the service did not deliver ({type(error).__name__}: {str(error)[:200]}): "
-            "check address and network and run again",
-        ) from error
+        raise _unreachable(error) from error
+
+
+def _is_outage(cause: BaseException | None) -> bool:
+    """Tell a failed connection, which fsspec's http shows as a missing file, from a missing file."""
+    if isinstance(cause, FileNotFoundError) or getattr(cause, "status", 0) in {404, 410}:
+        return False
+    return isinstance(cause, OSError) or type(cause).__module__.startswith("aiohttp")
+
+
+def _unreachable(error: BaseException | None) -> ExtractError:
+    return ExtractError(
+        "remote.unreachable",
+        f"the service did not deliver ({type(error).__name__}: {str(error)[:200]}): "
+        "check address and network and run again",
+    )
 
 
 def _options(protocol: str, timeout_s: float) -> dict[str, Any]:
