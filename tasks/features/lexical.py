@@ -4,6 +4,7 @@ bm25s' own NumPy scoring adds term by term with `np.add.at`; the rows of one ter
 plain indexed addition gives the same sums many times faster, without a compiler as dependency.
 """
 
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -12,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-
-from tasks.shared.text import analyse
 
 FOLDER = "bm25"
 METHOD = "lucene"
@@ -28,8 +27,7 @@ def build_bm25(counts: pl.DataFrame, folder: Path) -> dict[str, object]:
 
     Gives the parameters and sizes for the manifest. Equal counts give equal files.
     """
-    import bm25s
-
+    bm25s = _bm25s()
     long = counts.select(
         pl.col("terms"), pl.col("frequencies"), pl.int_range(pl.len()).alias("row")
     ).explode("terms", "frequencies", empty_as_null=False)
@@ -50,21 +48,15 @@ class Bm25:
     """A stored BM25 index, read by memory map."""
 
     def __init__(self, folder: Path) -> None:
-        import bm25s
-
-        index = bm25s.BM25.load(os.fspath(folder), mmap=True, show_progress=False)
+        index = _bm25s().BM25.load(os.fspath(folder), mmap=True, show_progress=False)
         self._vocabulary: dict[str, int] = index.vocab_dict
         self._data = index.scores["data"]
         self._rows = index.scores["indices"]
         self._starts = np.asarray(index.scores["indptr"])
         self._num_rows = int(index.scores["num_docs"])
 
-    def scores(self, question: str) -> Floats:
-        """Score every row for a question; a term that occurs twice counts twice."""
-        return self.score_terms(analyse(question))
-
     def score_terms(self, terms: Sequence[str]) -> Floats:
-        """Score every row for terms as `analyse` gives them."""
+        """Score every row for terms as `analyse` gives them; one that occurs twice counts twice."""
         scores = np.zeros(self._num_rows, dtype=np.float32)
         for term in terms:
             number = self._vocabulary.get(term)
@@ -87,3 +79,11 @@ class Bm25:
         numbers = [self._vocabulary.get(term) for term in terms]
         counts = [0 if n is None else int(self._starts[n + 1] - self._starts[n]) for n in numbers]
         return [math.log1p((self._num_rows - count + 0.5) / (count + 0.5)) for count in counts]
+
+
+def _bm25s() -> Any:
+    """Import bm25s, which sets its own logger to DEBUG, and quieten it."""
+    import bm25s
+
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+    return bm25s
