@@ -1,8 +1,4 @@
-"""BM25 over counted terms: built and stored with bm25s, scored on its sparse matrix directly.
-
-bm25s' own NumPy scoring adds term by term with `np.add.at`; the rows of one term are distinct, so
-plain indexed addition gives the same sums many times faster, without a compiler as dependency.
-"""
+"""BM25 over counted terms, with bm25s: built from counts, stored, and read by memory map."""
 
 import logging
 import math
@@ -50,19 +46,16 @@ class Bm25:
     def __init__(self, folder: Path) -> None:
         index = _bm25s().BM25.load(os.fspath(folder), mmap=True, show_progress=False)
         self._vocabulary: dict[str, int] = index.vocab_dict
-        self._data = index.scores["data"]
-        self._rows = index.scores["indices"]
+        self._index = index
         self._starts = np.asarray(index.scores["indptr"])
         self._num_rows = int(index.scores["num_docs"])
 
     def score_terms(self, terms: Sequence[str]) -> Floats:
         """Score every row for terms as `analyse` gives them; one that occurs twice counts twice."""
-        scores = np.zeros(self._num_rows, dtype=np.float32)
-        for term in terms:
-            number = self._vocabulary.get(term)
-            if number is not None:
-                start, end = self._starts[number], self._starts[number + 1]
-                scores[self._rows[start:end]] += self._data[start:end]
+        ids = [self._vocabulary[term] for term in terms if term in self._vocabulary]
+        if not ids:
+            return np.zeros(self._num_rows, dtype=np.float32)
+        scores: Floats = self._index.get_scores_from_ids(ids)
         return scores
 
     def known_share(self, terms: Sequence[str]) -> float:
