@@ -55,8 +55,7 @@ class Table:
 
     def scan(self, version: int | None = None) -> pl.LazyFrame:
         """Read lazily, with the columns and types of the schema; no rows when the table is absent."""
-        table = self._open(version)
-        return self.scan_files([] if table is None else list(_live(table)))
+        return self.scan_files([part.path for part in self.live(version)])
 
     def scan_files(self, paths: Sequence[str]) -> pl.LazyFrame:
         """Read the rows of some files of the table, as scan does."""
@@ -156,7 +155,10 @@ class Table:
     def live(self, version: int | None = None) -> list[Part]:
         """Give the files that make up a version, sorted by path, without reading them."""
         table = self._open(version)
-        actions = {} if table is None else _live(table)
+        try:
+            actions = {} if table is None else _live(table)
+        except DeltaError as error:
+            raise _corrupt(self.spec.name, error) from error
         return [self._part_of(action) for _, action in sorted(actions.items())]
 
     def parts(
@@ -189,7 +191,10 @@ class Table:
     def history(self) -> list[dict[str, Any]]:
         """Give what each version was made by, newest first."""
         table = self._open()
-        return [] if table is None else table.history()
+        try:
+            return [] if table is None else table.history()
+        except DeltaError as error:
+            raise _corrupt(self.spec.name, error) from error
 
     def log_files(self, version: int) -> list[Part]:
         """Give the commits of the Delta log up to a version; a commit is never written again."""

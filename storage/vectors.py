@@ -29,6 +29,7 @@ _CURRENT = "CURRENT"
 _STAGING = ".staging-"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _READ_BYTES = 1 << 20
+_LEAST_DIGITS = 12
 _ABANDONED_S = 86_400
 """A staging folder as old as this was left by a killed build."""
 
@@ -86,14 +87,16 @@ class IndexStore:
 
     def open(self, digest: str) -> IndexFolder:
         """Open an index by its digest or by the first 12 digits or more of it."""
-        found = [path for path in self._folders() if path.name[: len(digest)] == digest[:32]]
-        if len(found) != 1 or len(digest) < 12:
-            raise NotFoundError(
-                "no such index",
-                item=f"index:{digest}",
-                way_out=f"There are: {', '.join(path.name for path in self._folders()) or 'none'}",
-            )
-        return _read_folder(found[0])
+        found = [path for path in self._folders() if path.name.startswith(digest[:32])]
+        if len(digest) >= _LEAST_DIGITS and len(found) == 1:
+            index = _read_folder(found[0])
+            if index.digest.startswith(digest):
+                return index
+        raise NotFoundError(
+            "no such index",
+            item=f"index:{digest}",
+            way_out=f"There are: {', '.join(self.names()) or 'none'}",
+        )
 
     def published(self) -> list[IndexFolder]:
         """Give all indexes, the latest in use first; CorruptError when a manifest was changed."""
@@ -125,6 +128,16 @@ class IndexStore:
             Problem(node=f"{node}/{name}", reason=text) for name, text in reasons.items() if text
         ]
 
+    def check_current(self) -> list[Problem]:
+        """Say whether the name of the current index leads to one; nothing published is sound."""
+        if not self._folders() and not self._current_digest():
+            return []
+        try:
+            self.current()
+        except (MissingError, CorruptError) as error:
+            return [Problem(node=f"index:{_CURRENT}", reason=error.cause)]
+        return []
+
     def _move(self, staged: Path, digest: str) -> None:
         final = self.folder / digest[:32]
         for path in _files(staged):
@@ -147,7 +160,7 @@ class IndexStore:
 
     def _current_digest(self) -> str:
         try:
-            return (self.folder / _CURRENT).read_text().strip()
+            return (self.folder / _CURRENT).read_text("utf-8", "replace").strip()
         except FileNotFoundError:
             return ""
 

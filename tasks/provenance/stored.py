@@ -20,16 +20,12 @@ def check_table(home: Home, name: str, tally: Tally) -> list[str]:
     sound = {path for path, sha in recorded.items() if _is_sound(table, path, sha, tally)}
     try:
         live = {part.path for part in table.live()}
-        replayed = table.replayed(table.version())
+        if live != table.replayed(table.version()):
+            tally.problem(f"table:{name}", "the commits do not add up to the newest version")
+        _check_live(home, table, live, recorded, tally)
     except (SuyuanError, ValueError, KeyError) as error:
         tally.problem(f"table:{name}", f"the Delta log cannot be read ({error})")
         return sorted(path for path in sound if not path.startswith(LOG_FOLDER))
-    if live != replayed:
-        tally.problem(f"table:{name}", "the commits do not add up to the newest version")
-    missing = sorted(path for path in live & set(recorded) - sound if not table.files.exists(path))
-    for path in missing:
-        tally.problem(_node(table, path), "is missing")
-    _check_recorded(home, table, live, recorded, tally)
     return sorted(live & sound)
 
 
@@ -52,21 +48,31 @@ def _is_sound(table: Table, path: str, sha: str, tally: Tally) -> bool:
     return False
 
 
-def _check_recorded(
+def _check_live(
     home: Home, table: Table, live: set[str], recorded: Mapping[str, str], tally: Tally
 ) -> None:
-    """Find what the ledger does not know; a run that is going on or was killed records it later."""
+    """Find live files that are gone, and those that the ledger does not know."""
+    for path in sorted(live & set(recorded)):
+        if not table.files.exists(path):
+            tally.problem(_node(table, path), "is missing")
     log = {part.path for part in table.log_files(table.version())}
     unknown = sorted((live | log) - set(recorded))
-    for commit in table.history():
-        run = home.ledger.get("run", str(commit.get("run_id") or "-"))
-        if run is not None and run["state"] != "finished":
-            tally.add("unrecorded_files", len(unknown))
-            return
-        if f"{LOG_FOLDER}/{commit['version']:020d}.json" in recorded:
-            break
+    if unknown and _in_progress(home, table, recorded):
+        tally.add("unrecorded_files", len(unknown))
+        return
     for path in unknown:
         tally.problem(_node(table, path), "is not recorded in the ledger")
+
+
+def _in_progress(home: Home, table: Table, recorded: Mapping[str, str]) -> bool:
+    """Whether the commits not recorded are of runs that go on or died: they are recorded later."""
+    for commit in table.history():
+        if f"{LOG_FOLDER}/{commit['version']:020d}.json" in recorded:
+            break
+        run = home.ledger.get("run", str(commit.get("run_id", "")))
+        if run is None or run["state"] == "finished":
+            return False
+    return True
 
 
 def _node(table: Table, path: str) -> str:

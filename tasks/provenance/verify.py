@@ -43,6 +43,7 @@ def verify_all(home: Home, sample: int | None = None) -> VerifyReport:
     proven = _check_chunks(home, sound["chunks"], scope, tally)
     for sha in sorted((scope.blobs | _quarantined(home, sound["quarantine"])) - proven):
         _check_blob(home, sha, tally)
+    tally.extend(home.index_store.check_current())
     for name in home.index_store.names():
         tally.add("indexes_checked")
         tally.extend(home.index_store.check(name))

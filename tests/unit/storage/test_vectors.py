@@ -87,6 +87,15 @@ def test_a_changed_manifest_is_named(store):
     assert len(store.check(digest)) == 1
 
 
+def test_a_changed_name_of_the_current_index_is_found(store):
+    assert store.check_current() == []
+    publish(store, b"one")
+    assert store.check_current() == []
+    current = store.folder / "CURRENT"
+    current.write_bytes(b"\xff" + current.read_bytes()[1:])
+    assert [p.node for p in store.check_current()] == ["index:CURRENT"]
+
+
 def test_publishing_again_repairs_a_damaged_index(store):
     digest = publish(store, b"one")
     (store.current().path / "sub" / "index.bin").write_bytes(b"broken")
