@@ -60,12 +60,11 @@ class Bm25:
 
     def known_share(self, terms: Sequence[str]) -> float:
         """Give the share of the distinct terms' IDF that lies in terms of the index; 0 for none."""
-        numbers = [self._vocabulary.get(term) for term in sorted(set(terms))]
-        known = np.array([number for number in numbers if number is not None], dtype=np.int64)
-        frequencies = np.asarray(self._starts[known + 1] - self._starts[known], dtype=np.float64)
-        idf = np.log1p((self._num_rows - frequencies + 0.5) / (frequencies + 0.5))
-        unknown = (len(numbers) - len(known)) * np.log1p(2.0 * self._num_rows + 1.0)
-        return float(idf.sum() / (idf.sum() + unknown)) if numbers else 0.0
+        distinct = sorted(set(terms))
+        idf = self.idf(distinct)
+        pairs = zip(distinct, idf, strict=True)
+        known = sum(weight for term, weight in pairs if term in self._vocabulary)
+        return known / sum(idf) if idf else 0.0
 
     def idf(self, terms: Sequence[str]) -> list[float]:
         """Give Lucene's inverse document frequency of each term; an unknown one gets the highest."""
