@@ -62,6 +62,10 @@ def range_reason(
     """
     if not 0 <= start <= end <= len(document.text):
         return f"range [{start}, {end}) is outside the text of {len(document.text)} bytes"
+    if document.layout is None and document.original is document.text:
+        return (
+            "" if source == (start, end) else f"the original range is {(start, end)}, not {source}"
+        )
     if not document.mapped:
         return "" if source == (None, None) else "has original offsets, but there is no byte map"
     reason = check_range(document.original, document.text, document.layout, start, end)

@@ -5,10 +5,11 @@ with its own hash chain, and passages with the original bytes through the byte m
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-import polars as pl
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from storage.errors import SuyuanError
 from storage.home import Home
@@ -85,14 +86,13 @@ def _check_chunks(home: Home, files: list[str], scope: _Scope, tally: Tally) -> 
     proven: set[str] = set()
     table = home.table("chunks")
     for path in files:
-        frame = table.scan_files([path]).select(CHUNK_COLUMNS).collect()
-        for owner, rows in frame.group_by(_OWNER, maintain_order=True):
-            doc_id, text_id = str(owner[0]), str(owner[1])
-            if doc_id not in scope.left_out:
-                layout_id = scope.layouts.get((doc_id, text_id))
-                document = _read_owner(home, (doc_id, text_id), layout_id, tally)
+        frame = table.scan_files([path]).select(CHUNK_COLUMNS).collect().sort(_OWNER)
+        rows = frame.iter_rows(named=True)
+        for owner, chunks in groupby(rows, key=itemgetter(*_OWNER)):
+            if owner[0] not in scope.left_out:
+                document = _read_owner(home, owner, scope.layouts.get(owner), tally)
                 proven |= document.blobs if document else set()
-                _prove_chunks(document, rows, tally)
+                _prove_chunks(document, chunks, tally)
     tally.add("blobs_checked", len(proven))
     return proven
 
@@ -112,17 +112,22 @@ def _read_owner(
     return document
 
 
-def _prove_chunks(document: DocumentBytes | None, rows: pl.DataFrame, tally: Tally) -> None:
-    tally.add("chunks_checked", rows.height)
-    if document is None:
-        return
-    for row in rows.iter_rows(named=True):
-        reason = chunk_reason(document, row)
-        if reason:
-            tally.problem(f"chunk:{row['chunk_id']}", reason)
-            continue
-        tally.add("chunks_ok")
-        tally.add("chunks_mapped", int(document.mapped))
+def _prove_chunks(
+    document: DocumentBytes | None, chunks: Iterable[Mapping[str, Any]], tally: Tally
+) -> None:
+    checked = sound = 0
+    for chunk in chunks:
+        checked += 1
+        if document is None:
+            continue  # the damage is named already
+        if reason := chunk_reason(document, chunk):
+            tally.problem(f"chunk:{chunk['chunk_id']}", reason)
+        else:
+            sound += 1
+    tally.add("chunks_checked", checked)
+    tally.add("chunks_ok", sound)
+    if document is not None and document.mapped:
+        tally.add("chunks_mapped", sound)
 
 
 def _check_blob(home: Home, sha: str, tally: Tally) -> None:
