@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from infra.progress import Report, silent
-from infra.settings import Settings
+from infra.settings import QUIET, Settings
 from storage.errors import InputError, SuyuanError, UnavailableError
 
 T = TypeVar("T")
@@ -20,13 +20,14 @@ J = TypeVar("J")
 
 CONNECT_TIMEOUT_S = 10.0
 START_TIMEOUT_S = 120.0
-WORKER_TIMEOUT_S = 60.0
+WORKER_TIMEOUT_S = 120.0
 """How long a scheduler may be without any worker."""
 LOST_TIMEOUT_S = 10.0
 """How long the connection to a scheduler may be down."""
 SILENCE_TIMEOUT_S = 3600.0
 """How long a single job may take: no result at all for this long ends the map."""
 TICK_S = 1.0
+FETCH_TIMEOUT_S = 60.0
 CLOSE_TIMEOUT_S = 1.0
 JOBS_PER_WORKER = 4
 RETRIES = 2
@@ -174,7 +175,7 @@ class _Flight:
         watch = _Watch(self._client)
         while True:
             try:
-                return future.result(timeout=TICK_S)
+                return future.result(timeout=FETCH_TIMEOUT_S)
             except TimeoutError:
                 watch.check(self._label)
             except (OSError, asyncio.CancelledError) as error:
@@ -216,10 +217,14 @@ def _start(settings: Settings) -> Any:
     dask.config.set(
         {
             "distributed.admin.large-graph-warning-threshold": "1GiB",
+            # a restart on a busy machine takes longer than the default, 15 s, after which the
+            # cluster would forget the worker for good
+            "distributed.deploy.lost-worker-timeout": "15 minutes",
             # before the interpreter of a worker starts, so before NumPy reads it
             "distributed.nanny.pre-spawn-environ": {
                 **dask.config.get("distributed.nanny.pre-spawn-environ"),
-                **settings.environment(),
+                **QUIET,
+                "OMP_NUM_THREADS": "1",
                 "DASK_LOGGING__DISTRIBUTED": "critical",
             },
         }
