@@ -23,7 +23,7 @@ _TOKEN = re.compile(
 _TOKEN_STARTS = frozenset(b"Agxsrhnpe")
 _PEM = re.compile(
     rb"-----BEGIN (?P<name>(?:[A-Z]+ ){0,2}PRIVATE KEY(?: BLOCK)?)-----"
-    rb"[^-]{0,16000}(?:-----END (?P=name)-----)?"
+    rb"(?=[\s\\])(?:[^-]|-(?!----)){24,16000}(?:-----END (?P=name)-----)?"
 )
 _PASSWORD_WORDS = (b"passw", "密码".encode(), "密碼".encode(), "口令".encode())
 _KEY_WORDS = (b"secret", b"token", b"_key", b"-key", b"apikey")

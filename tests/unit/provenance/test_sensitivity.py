@@ -53,6 +53,7 @@ LOOK_ALIKES = [
     "@decorator and user@host",
     "https://example.org/path/to",
     "AKIAAAAAAAAAAAAAAAAA",
+    'MARKERS = ("-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----")',
 ]
 
 
@@ -67,8 +68,9 @@ def test_a_look_alike_is_left_alone(text):
     assert find_sensitive(text) == []
 
 
-def test_a_private_key_is_one_span():
-    body = "MIIEowIBAAKCAQEA" * 9
+@pytest.mark.parametrize("head", ["", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B\n\n"])
+def test_a_private_key_is_one_span(head):
+    body = head + "MIIEowIBAAKCAQEA" * 9
     key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
     (span,) = find_sensitive(f"键：{key}\n")
     assert (span.kind, span.end - span.start) == ("PRIVATE_KEY", len(key))
