@@ -146,3 +146,26 @@ def s3_server(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     request = urllib.request.Request(f"{s3_endpoint}/{BUCKET}", method="PUT")
     urllib.request.urlopen(request, timeout=30).close()
     return f"s3://{BUCKET}/{time.time_ns()}"
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A Prefect server for flows of the whole session; mark such tests xdist_group("prefect")."""
+    from infra.settings import QUIET
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in QUIET.items():
+            patch.setenv(name, value)
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+        patch.delenv("PREFECT_API_URL", raising=False)
+        from prefect.settings import (
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+            PREFECT_LOGGING_TO_API_ENABLED,
+            temporary_settings,
+        )
+        from prefect.testing.utilities import prefect_test_harness
+
+        # the heartbeat thread costs each flow run a second; only this switches it off
+        quiet = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+        with prefect_test_harness(server_startup_timeout=START_S + 60), temporary_settings(quiet):
+            yield
