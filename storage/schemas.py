@@ -128,7 +128,7 @@ COUNTS = TableSpec(
             ("spec", pa.string()),  # digest of the analyser
             ("text_sha", pa.string()),
             ("terms", pa.list_(pa.string())),
-            ("frequencies", pa.list_(pa.uint16())),
+            ("frequencies", pa.list_(pa.int32())),  # Delta Lake knows no unsigned integers
             ("n_terms", pa.int32()),
         ]
     ),

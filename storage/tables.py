@@ -59,16 +59,16 @@ class Table:
 
     def scan_files(self, paths: Sequence[str]) -> pl.LazyFrame:
         """Read the rows of some files of the table, as scan does."""
-        empty = _empty_frame(self.spec.schema)
+        schema = pl.Schema(self.spec.schema)
         if not paths:
-            return empty.lazy()
+            return pl.LazyFrame(schema=schema)
         frame = pl.scan_parquet(
             [self.files.name(path) for path in sorted(paths)],
             hive_partitioning=bool(self.spec.partition_by),
             hive_schema=dict.fromkeys(self.spec.partition_by, pl.String) or None,
             storage_options=storage_options(self.root_url) or None,
         )
-        return frame.select(pl.col(name).cast(kind) for name, kind in empty.schema.items())
+        return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
 
     def write_part(
         self, name: str, table: pa.Table, partition: Mapping[str, str] | None = None
@@ -132,7 +132,7 @@ class Table:
     def merge(self, rows: pa.Table, *, run_id: str) -> int:
         """Insert or replace rows by their key in one version; no version when nothing changes."""
         new = pl.DataFrame(pl.from_arrow(rows.select(self.spec.schema.names)))
-        new = new.cast(_empty_frame(self.spec.schema).schema)
+        new = new.cast(pl.Schema(self.spec.schema))
         self._check_keys(new)
         matches = " AND ".join(f't."{column}" = s."{column}"' for column in self.spec.key)
 
@@ -334,10 +334,6 @@ def _parquet_bytes(table: pa.Table, schema: pa.Schema) -> bytes:
         store_schema=False,
     )
     return buffer.getvalue()
-
-
-def _empty_frame(schema: pa.Schema) -> pl.DataFrame:
-    return pl.DataFrame(pl.from_arrow(schema.empty_table()))
 
 
 def _corrupt(name: str, error: Exception) -> CorruptError:

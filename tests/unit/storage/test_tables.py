@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from storage.errors import CorruptError, NotFoundError
-from storage.schemas import CHUNKS, QUARANTINE, VECTORS
+from storage.schemas import CHUNKS, QUARANTINE, TABLES, VECTORS
 from storage.tables import Table
 
 
@@ -134,12 +134,13 @@ def test_vectors_come_back_with_their_fixed_size(tmp_path):
     assert table.scan().collect()["vector"].to_numpy().shape == (2, 384)
 
 
-def test_any_delta_reader_can_read_the_table(tmp_path):
-    table = Table(str(tmp_path / "v"), VECTORS)
-    values = pa.FixedSizeListArray.from_arrays(pa.array([0.5] * 384, pa.float32()), 384)
-    rows = pa.table({"spec": ["s"], "text_sha": ["a"], "vector": values})
-    table.commit([table.write_part("a", rows, {"spec": "s"})], run_id="r")
-    assert pl.scan_delta(table.root_url).collect().height == 1
+@pytest.mark.parametrize("spec", TABLES.values(), ids=TABLES)
+def test_any_delta_reader_can_read_the_table(tmp_path, spec):
+    table = Table(str(tmp_path / spec.name), spec)
+    row = pa.Table.from_pylist([dict.fromkeys(spec.schema.names)], schema=spec.schema)
+    partition = dict.fromkeys(spec.partition_by, "s")
+    table.commit([table.write_part("a", row, partition)], run_id="r")
+    assert pl.scan_delta(table.root_url).collect().columns == spec.schema.names
 
 
 def test_merge_inserts_and_replaces_in_one_version(rejects):
