@@ -175,6 +175,12 @@ def test_a_short_tail_of_a_section_joins_the_chunk_before_it():
     assert [num_tokens for *_, num_tokens in chunks] == [179]
 
 
+def test_a_short_paragraph_does_not_push_its_neighbour_over_the_limit():
+    text = "Just a few words.\n\n" + "word " * 28
+    options = ChunkOptions(target_tokens=20, max_tokens=30, min_tokens=0)
+    assert [n for *_, n in chunk_text(text, (), count_words, options)] == [5, 28]
+
+
 def test_a_code_block_that_fits_stays_in_one_chunk():
     code = "```python\ndef f(x):\n\n    return x\n```"
     text = f"{'Some words here. ' * 30}\n\n{code}\n\n{'More words here. ' * 30}"

@@ -121,11 +121,11 @@ def test_only_a_changed_document_is_computed_again(home):
 def test_a_text_that_occurs_in_many_documents_is_embedded_once(tmp_path):
     home = new_home(tmp_path)
     same = "The same licence text stands in every one of these documents, word for word."
-    put_documents(home, {f"{i}.md": f"{same}\n\n# H{i}\n\nOwn text number {i}." for i in range(4)})
+    put_documents(home, {f"{i}.md": f"{same}\n\n# H{i}\n\nOwn text number {i}." for i in range(12)})
     _, counts, vectors = compute(feature_run(home))
     table = home.table("chunks").scan().collect()
-    assert table.height == 8
-    assert vectors.rows == counts.rows == 5
+    assert table.height == 24
+    assert vectors.rows == counts.rows == 13
 
 
 def test_equal_bytes_in_two_sources_are_chunked_once(home):
