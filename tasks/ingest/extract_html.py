@@ -10,10 +10,14 @@ from functools import lru_cache
 
 from storage.records import Extraction, Heading
 from tasks.ingest.decode import decode, is_exact
+from tasks.ingest.failures import ExtractError
 from tasks.ingest.fields import clean
 from tasks.ingest.pieces import Piece, assemble
 
 MAX_TITLE_CHARACTERS = 300
+MAX_TAGS = 1_500_000
+"""A tag costs about 500 bytes while a page is read."""
+
 HEAD_BYTES = 4_096
 
 _START = re.compile(r"<(?:!--|[!?]|/?[a-zA-Z])")
@@ -52,6 +56,8 @@ def extract_html(data: bytes) -> Extraction:
     """Extract the readable text of a page, its outline and its title."""
     declared = _CHARSET.search(data, 0, HEAD_BYTES)
     source, encoding = decode(data, declared[1].decode("ascii", "ignore") if declared else "")
+    if source.count("<") > MAX_TAGS:
+        raise ExtractError("html.too_many_tags", f"more than {MAX_TAGS} tags: split the page")
     page = _Page(source)
     page.scan()
     if not is_exact(data, source, encoding):

@@ -1,6 +1,7 @@
 """PDF to text, page by page; a PDF has no byte map, so offsets count in the stored text."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -67,11 +68,17 @@ def _run_child(data: bytes, timeout_s: float) -> dict[str, Any]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ExtractError(
-            "pdf.too_slow", f"reading took more than {timeout_s:.0f} s: simplify or split the PDF"
-        ) from error
+        raise _too_slow(timeout_s) from error
+    if done.returncode == -signal.SIGXCPU:
+        raise _too_slow(timeout_s)
     if done.returncode != 0:
         raise ExtractError(
             "pdf.broken", f"the PDF stopped its reader (exit {done.returncode}): export it again"
         )
     return json.loads(done.stdout)
+
+
+def _too_slow(timeout_s: float) -> ExtractError:
+    return ExtractError(
+        "pdf.too_slow", f"reading took more than {timeout_s:.0f} s: simplify or split the PDF"
+    )

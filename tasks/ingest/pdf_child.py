@@ -65,7 +65,8 @@ def _clean(value: object) -> str:
 def _outline(reader: Any) -> list[tuple[int, int, str]]:
     """Flatten the bookmarks to (page, level, title); a damaged outline is no outline."""
     try:
-        return sorted(islice(_bookmarks(reader, reader.outline, 1), MAX_PAGES))
+        found = islice(_bookmarks(reader, reader.outline, 1), MAX_PAGES)
+        return sorted(found, key=lambda bookmark: bookmark[0])
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
         return []
 

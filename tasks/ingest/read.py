@@ -140,29 +140,34 @@ def _default_licence(item: Item, spec: SourceSpec) -> tuple[str, Evidence]:
         return spec.licence, "declared"
     if is_remote(item.uri):
         return "", "none"
-    path = path_of(item.uri)
-    roots = {_folder_of(place) for place in spec.locations if not is_remote(place)}
-    parents = list(path.parents)[:MAX_PARENTS]
-    within = [parent for parent in parents if any(parent.is_relative_to(root) for root in roots)]
-    for parent in within:
-        text = _licence_text(parent)
+    roots = [_folder_of(place) for place in spec.locations if not is_remote(place)]
+    folder = path_of(item.uri).parent
+    for _ in range(MAX_PARENTS):
+        if not any(_within(str(folder), root) for root in roots):
+            break
+        text = _licence_text(folder)
         if text:
             return text, "file"
+        folder = folder.parent
     return "", "none"
 
 
-def _folder_of(location: str) -> Path:
+def _within(folder: str, root: str) -> bool:
+    return folder == root or folder.startswith(root.rstrip("/") + "/")
+
+
+def _folder_of(location: str) -> str:
     path = local_path(split_glob(location)[0])
-    return path if path.is_dir() else path.parent
+    return str(path if path.is_dir() else path.parent)
 
 
 def _licence_text(folder: Path) -> str:
     for name in _LICENCE_NAMES:
-        candidate = folder / name
+        candidate = f"{folder}/{name}"
         if not os.path.isfile(candidate):  # noqa: PTH113  # a third of the time of Path.is_file
             continue
         try:
-            with file_errors(), open_regular(candidate.as_uri()) as file:
+            with file_errors(), open_regular(Path(candidate).as_uri()) as file:
                 return file.read(MAX_LICENCE_BYTES).decode("utf-8", "replace")
         except ExtractError:
             continue

@@ -82,6 +82,12 @@ def test_a_navigation_by_role_is_hidden_and_an_unclosed_one_is_not():
     assert extract_html(b"<nav>shown<p>z").text == "shown\n\nz"
 
 
+def test_a_page_with_too_many_tags_is_refused_before_it_takes_memory():
+    with pytest.raises(ExtractError) as caught:
+        extract_html(b"<" * 1_500_001)
+    assert caught.value.reason == "html.too_many_tags"
+
+
 def test_docstrings_come_with_their_definitions_and_qualified_names():
     source = (
         b"\"\"\"Module.\"\"\"\nimport os\n\nclass A(B):\n    '''Class A.\n\n    More.\n    '''\n"
