@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from infra.settings import Settings, home
 from infra.tracking import tracked
 from tasks.provenance import steps
-from tasks.provenance.summary import markdown_of, metrics_of
+from tasks.provenance.summary import markdown_of, metrics_of, refuse_damage
 
 
 class ProvenanceParams(BaseModel):
@@ -41,7 +41,7 @@ def provenance(params: ProvenanceParams) -> ProvenanceReport:
         run.metrics(metrics_of(found))
         run.summary(markdown_of(found))
         run.table([asdict(problem) for problem in found.problems], key="problems")
-        steps.refuse_damage(found)
+        refuse_damage(found)
     fields = {
         name: getattr(found, name) for name in ProvenanceReport.model_fields if name != "run_id"
     }

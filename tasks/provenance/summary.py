@@ -1,5 +1,6 @@
-"""The result of a verification as metrics and as Markdown."""
+"""The result of a verification as metrics, as Markdown, and as an error."""
 
+from storage.errors import CorruptError
 from tasks.provenance.report import VerifyReport
 
 _SHOWN = 20
@@ -21,7 +22,7 @@ def metrics_of(report: VerifyReport) -> dict[str, float]:
 
 def markdown_of(report: VerifyReport) -> str:
     """Say in Markdown what was proven, and list the first problems."""
-    verdict = "everything is proven" if report.ok else f"{len(report.problems)} problems"
+    verdict = "everything is proven" if report.ok else _number(report)
     rows = {
         "chunks equal to their bytes": f"{report.chunks_ok} of {report.chunks_checked}",
         "of them down to the original": report.chunks_mapped,
@@ -32,3 +33,20 @@ def markdown_of(report: VerifyReport) -> str:
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     problems = "\n".join(f"- `{p.node}` {p.reason}" for p in report.problems[:_SHOWN])
     return f"## Integrity: {verdict}\n\n| | |\n|---|---|\n{table}\n\n{problems}".rstrip()
+
+
+def refuse_damage(report: VerifyReport) -> None:
+    """Raise CorruptError about the first problem, and name how many there are, when there are any."""
+    if report.ok:
+        return
+    first = report.problems[0]
+    raise CorruptError(
+        f"{first.reason} ({_number(report)} in all)",
+        item=first.node,
+        way_out="`suyuan verify --all` names them all; restore them from a copy",
+    )
+
+
+def _number(report: VerifyReport) -> str:
+    count = len(report.problems)
+    return "1 problem" if count == 1 else f"{count} problems"

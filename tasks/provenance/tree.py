@@ -61,7 +61,10 @@ def _lines(explanation: Explanation, words: _Words) -> Iterator[str]:
         yield from (f"│  {line}" for line in _sentence_lines(sentence, words))
     yield f"└─ {words['made_by']}"
     root = f"answer:{explanation.answer_id}"
-    names = {node: f"{flow}, MLflow {mlflow}" for node, flow, mlflow in explanation.runs}
+    names = {
+        node: ", MLflow ".join(filter(None, (flow, mlflow)))
+        for node, flow, mlflow in explanation.runs
+    }
     yield from (f"   {line}" for line in _edge_lines(root, explanation.made_by, names, {root}))
 
 
@@ -71,14 +74,14 @@ def _sentence_lines(sentence: Sentence, words: _Words) -> Iterator[str]:
     for index, evidence in enumerate(sentence.evidence):
         last = index == len(sentence.evidence) - 1
         yield f"{'└─' if last else '├─'} {words[evidence.grade]} ({words['score']} {evidence.score:.2f})"
-        yield from (
-            f"{'   ' if last else '│  '}{line}" for line in _evidence_lines(evidence, words)
-        )
+        lines = _evidence_lines(evidence, words, sentence.text)
+        yield from (f"{'   ' if last else '│  '}{line}" for line in lines)
 
 
-def _evidence_lines(evidence: Evidence, words: _Words) -> Iterator[str]:
+def _evidence_lines(evidence: Evidence, words: _Words, sentence: str) -> Iterator[str]:
     document, source = evidence.document, evidence.source
-    yield f"“{_short(evidence.passage)}”"
+    if evidence.passage.strip() != sentence:
+        yield f"“{_short(evidence.passage)}”"
     heading = " › ".join(evidence.heading)
     yield f"{words['chunk']} {evidence.chunk_id[:12]} · {_offsets(evidence, words)}"
     if heading:

@@ -56,6 +56,12 @@ def test_the_tree_speaks_chinese(explanation):
     assert "licence" not in tree.replace("licence_", "")
 
 
+def test_a_paraphrase_is_shown_with_its_passage(stored, add_answer):
+    tree = render(explain(add_answer(grade="cited", a_start=5), stored.home))
+    assert "cited (score 0.90)" in tree
+    assert "“Fire is hot.”" in tree
+
+
 def test_a_tree_draws_each_node_once(explanation):
     assert render(explanation).count("snap:documents@1") == 1
 
