@@ -18,7 +18,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """A document fetched by a machine whose clock is a little ahead is not from the future."""
 MAX_DOCUMENT_BYTES = 1 << 30
 SHA256 = r"^[0-9a-f]{64}$"
-SOURCE = r"^[^\s\x00-\x1f]([^\x00-\x1f]{0,198}[^\s\x00-\x1f])?$"
+SOURCE = r"^[^\s\x00-\x1f](?:[^\x00-\x1f]{0,198}[^\s\x00-\x1f])?$"
 LANGUAGE = r"^[a-z]{2,3}$"
 ORIGINS = ("identity", "recoded", "mapped", "extracted")
 KEY = ("source", "uri", "doc_id")
