@@ -17,6 +17,11 @@ _SAME = 0.8
 """Sentences that share this much of their terms (Jaccard) are twins."""
 _STATEMENT_END = re.compile(r"[.!;。！；…][\"'”’»)\]」』】》）*_`]*$")
 _QUESTION_END = re.compile(r"[?？][\"'”’»)\]」』】》）*_`]*$")
+_CODE = re.compile(
+    r"(?:async\s+def|def|class|import|from\s+\S+\s+import|return|if\s+__name__)\b"
+    r"|>>>|\.\.\.|@\w|[$%]\s|[\w.\[\]]+\s*=|[\w.]+\(|[<{|]"
+)
+"""How a line of code or markup begins."""
 _NEGATIONS = frozenset(
     analyse("not no never none cannot without don t isn doesn 不 没 无 未 非 别")
 )
@@ -55,9 +60,9 @@ def select_sentences(scored: Sequence[Scored], max_sentences: int) -> list[Selec
 
 
 def is_statement(text: str) -> bool:
-    """Tell whether a sentence says something: no question, no heading, no mere label."""
+    """Tell whether a sentence says something: no question, heading, label or line of code."""
     body = text.strip()
-    if body.startswith("#") or _QUESTION_END.search(body):
+    if body.startswith("#") or _QUESTION_END.search(body) or _CODE.match(body):
         return False
     num_terms = len(analyse(body))
     return num_terms >= (_MIN_TERMS if _STATEMENT_END.search(body) else _HEADING_TERMS)

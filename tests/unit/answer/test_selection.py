@@ -81,11 +81,14 @@ def test_questions_and_headings_answer_only_when_nothing_else_does():
         ("# The pump runs on oil every day.", False),
         ("Pump maintenance", False),
         ("Yes.", False),
-        ("a line of code that goes on without any full stop at all", True),
+        ("a line of words that goes on without any full stop at all", True),
+        ("async def retry(self, flow_run: FlowRun) -> State:", False),
+        ("result = retry(flow_run, timeout=30, delay=2, times=3)", False),
+        ("Classes and functions import well in this module.", True),
         ('He said "it runs now."', True),
     ],
 )
-def test_statements_are_told_from_questions_headings_and_labels(text, expected):
+def test_statements_are_told_from_questions_headings_labels_and_code(text, expected):
     assert is_statement(text) is expected
 
 
