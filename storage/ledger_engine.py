@@ -25,8 +25,10 @@ _WAY_OUT = "Check SUYUAN_LEDGER_URL and that its server is up"
 @contextlib.contextmanager
 def reading(url: str) -> Iterator[sa.Connection]:
     """Open a transaction that sees one state and writes nothing."""
-    with _errors(url), engine(url).begin() as connection:
-        yield connection
+    with _errors(url), engine(url).connect() as plain:
+        connection = plain.execution_options(**_one_state(plain))
+        with connection.begin():
+            yield connection
 
 
 @contextlib.contextmanager
@@ -36,6 +38,13 @@ def writing(url: str) -> Iterator[sa.Connection]:
         connection = plain.execution_options(suyuan_write=True)
         with connection.begin():
             yield connection
+
+
+def _one_state(connection: sa.Connection) -> dict[str, Any]:
+    """A transaction of SQLite sees one state anyway."""
+    if connection.dialect.name == "sqlite":
+        return {}
+    return {"isolation_level": "REPEATABLE READ"}
 
 
 def engine(url: str) -> sa.Engine:
