@@ -1,5 +1,6 @@
 """Answer a question from the published index, with a citation for every sentence, or refuse."""
 
+import sys
 import time
 
 from prefect import flow
@@ -42,12 +43,15 @@ def answer(params: AnswerParams) -> AnswerReport:
     index = store.index_store.current()
     with tracked("answer", settings, params.model_dump()) as run:
         run.dataset("index", index.digest)
-        model = encoder(prepare_encoder(settings.embedder, settings.models), settings.workers)
+        model = encoder(
+            prepare_encoder(settings.embedder, settings.models, _tell), settings.workers
+        )
         generator = choose_generator(
             params.generator,
             settings.models,
             model=params.model,
             api_key_env=params.api_key_env,
+            progress=_tell,
         )
         options = AnswerOptions(
             k=params.k,
@@ -64,3 +68,8 @@ def answer(params: AnswerParams) -> AnswerReport:
         run.text("answer.md", report.markdown())
         run.summary(report.markdown())
     return report
+
+
+def _tell(line: str) -> None:
+    """Say on stderr what takes its time."""
+    sys.stderr.write(f"{line}\n")
