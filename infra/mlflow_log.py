@@ -75,7 +75,6 @@ class MlflowLog:
         _probe(self.uri)
         for name, value in LIMITS.items():
             os.environ.setdefault(name, value)
-        import requests
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
@@ -83,7 +82,7 @@ class MlflowLog:
         try:
             self._known = self._known or MlflowClient(tracking_uri=self.uri)
             yield self._known
-        except (MlflowException, SQLAlchemyError, requests.RequestException, OSError) as error:
+        except (MlflowException, SQLAlchemyError, OSError) as error:
             raise UnavailableError(
                 f"MLflow did not take the run: {error}",
                 item=self.uri,
