@@ -13,10 +13,14 @@ DEPLOYED_SECONDS_MAX = 24 * 3600
 
 def run_here(noun: str, fields: dict[str, object], settings: Settings) -> Any:
     """Run the flow in this process and return its report."""
-    del settings
+    settings.apply()
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
     module = import_module(f"flows.{noun}")
     params = _checked(getattr(module, f"{noun.capitalize()}Params"), noun, fields)
-    return getattr(module, noun)(params)
+    # the heartbeat thread sleeps in whole seconds and is joined at the end: one second a run
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        return getattr(module, noun)(params)
 
 
 def run_deployed(noun: str, fields: dict[str, object], settings: Settings) -> Any:

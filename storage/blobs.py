@@ -100,7 +100,7 @@ def _path(sha: str) -> str:
 def _path_or_none(sha: str) -> str | None:
     if len(sha) != 64 or not _HEX.issuperset(sha):
         return None
-    return f"{sha[:2]}/{sha[2:4]}/{sha}.zst"
+    return f"{sha[:2]}/{sha}.zst"
 
 
 def _unpack(stored: bytes, sha: str) -> bytes:

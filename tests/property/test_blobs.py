@@ -22,7 +22,7 @@ def store():
 
 
 def stored(store, sha):
-    return Path(store.url) / sha[:2] / sha[2:4] / f"{sha}.zst"
+    return Path(store.url) / sha[:2] / f"{sha}.zst"
 
 
 @given(content=CONTENT)

@@ -22,7 +22,7 @@ def flip(path: Path, place: int = -5) -> None:
 
 
 def blob_file(stored, sha):
-    return Path(stored.home.blobs_url) / sha[:2] / sha[2:4] / f"{sha}.zst"
+    return Path(stored.home.blobs_url) / sha[:2] / f"{sha}.zst"
 
 
 def table_file(stored, table, path):

@@ -22,7 +22,7 @@ def store(tmp_path):
 
 
 def stored_file(store, sha):
-    return Path(store.url) / sha[:2] / sha[2:4] / f"{sha}.zst"
+    return Path(store.url) / sha[:2] / f"{sha}.zst"
 
 
 def test_a_blob_is_named_by_its_content(store):
