@@ -137,6 +137,12 @@ def test_a_line_over_the_bound_is_refused_and_the_next_one_read(beir, monkeypatc
     assert places(found)[0] == ("corpus.jsonl:1", "over 100 bytes")
 
 
+def test_an_endless_last_line_is_refused(beir, monkeypatch):
+    monkeypatch.setattr(rows, "MAX_LINE_BYTES", 100)
+    (beir / "corpus.jsonl").write_text('{"_id": "d1", "text": "first"}\n{"text": "' + "x" * 500)
+    assert places(read_set(beir))[0] == ("corpus.jsonl:2", "over 100 bytes")
+
+
 def test_last_line_without_an_end_is_read(beir):
     (beir / "qrels.tsv").write_bytes(b"q1\td2\t1")
     assert read_set(beir).relevant == {"q1": {"d2": 1}}
@@ -190,6 +196,17 @@ def test_parallel_file_gives_the_questions_by_position(tmp_path):
             "question 'z' stands where the corpus file has nothing",
         )
     ]
+
+
+def test_a_question_of_another_id_at_the_same_place_is_refused(tmp_path):
+    qas = [question("a"), question("b")]
+    english = write(tmp_path / "en.json", squad({"context": "one", "qas": qas}))
+    swapped = write(
+        tmp_path / "zh.json", squad({"context": "一", "qas": [question("a"), question("c")]})
+    )
+    found = read_set(english, swapped)
+    assert list(found.queries) == ["a"]
+    assert "stands where the corpus file has question 'b'" in found.refused[0].reason
 
 
 def test_questions_in_another_language_may_come_as_json_lines(tmp_path):
