@@ -49,7 +49,6 @@ class Settings(BaseSettings):
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 8), ge=1, le=256)
     memory_limit: str = Field("2GiB", description="Memory of one own Dask worker.")
     embedder: Literal["e5", "minilm"] = Field("e5", description="Sentence encoder.")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
     lang: Literal["", "en", "zh"] = Field(
         "", description="Language of messages; empty means locale."
     )
