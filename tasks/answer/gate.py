@@ -39,12 +39,36 @@ class Gate:
 
 GATES: Mapping[tuple[str, str], Gate] = {
     ("e5", "en"): Gate(
-        intercept=-40.46,
-        max_sim=21.54,
-        coverage=0.14,
-        cosine=30.75,
-        bm25_mass=7.352,
-        threshold=0.616,
+        intercept=-47.0196,
+        max_sim=27.2339,
+        coverage=0.169673,
+        cosine=33.1374,
+        bm25_mass=12.0009,
+        threshold=0.8071,
+    ),
+    ("e5", "zh"): Gate(
+        intercept=-32.3647,
+        max_sim=17.9386,
+        coverage=7.40841,
+        cosine=20.084,
+        bm25_mass=4.15873,
+        threshold=0.501869,
+    ),
+    ("e5", "cross"): Gate(
+        intercept=-43.0501,
+        max_sim=24.9143,
+        coverage=9.83959,
+        cosine=42.3761,
+        bm25_mass=4.54115,
+        threshold=0.20529,
+    ),
+    ("minilm", "en"): Gate(
+        intercept=-20.3869,
+        max_sim=11.1093,
+        coverage=4.77174,
+        cosine=18.2716,
+        bm25_mass=13.7769,
+        threshold=0.747588,
     ),
 }
 """By encoder, and by language: "en", "zh", or "cross" when passages are in the other one."""

@@ -7,7 +7,7 @@ invention, not contradiction: "not" turned into "always" can pass.
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.answer.composing import Evidence
@@ -18,7 +18,11 @@ MIN_SUPPORT = 0.5
 """Least probability of support for a sentence in other words."""
 _MIN_TERMS = 3
 """A shorter sentence says too little to be checked."""
-_INTERCEPT, _BY_MAX_SIM, _BY_COVERAGE = -7.0, 8.0, 5.0
+WEIGHTS: Mapping[str, tuple[float, float, float]] = {
+    "e5": (-6.52608, 2.53795, 7.5411),
+    "minilm": (-4.65241, 2.55505, 4.81213),
+}
+"""By encoder: intercept, weight of MaxSim, weight of coverage; `benchmarks/answer_gate.py` fits them."""
 
 _QUOTED_CODE = re.compile(r"`+([^`\n]+)`+")
 _CJK = r"\u3040-\u30ff\u3400-\u9fff"
@@ -61,17 +65,19 @@ class SupportChecker:
             if all(occurs(anchor, passage.hit.text) for anchor in needed)
         ]
         scored = Scorer(sentence, self.encoder, self.idf).score(able) if able else []
-        best = max(scored, key=support_probability, default=None)
-        if best is None or (probability := support_probability(best)) < MIN_SUPPORT:
+        weights = WEIGHTS.get(self.encoder.name, WEIGHTS["e5"])
+        best = max(scored, key=lambda one: support_probability(one, weights), default=None)
+        if best is None or (probability := support_probability(best, weights)) < MIN_SUPPORT:
             return None
         same = [one for one in scored if one.hit is best.hit]
         start, end = _range_with_anchors(best, same, needed)
         return Evidence(hit=best.hit, start=start, end=end, grade="cited", score=probability)
 
 
-def support_probability(scored: Scored) -> float:
+def support_probability(scored: Scored, weights: tuple[float, float, float]) -> float:
     """Estimate how likely a sentence supports what it was scored against."""
-    logit = _INTERCEPT + _BY_MAX_SIM * scored.max_sim + _BY_COVERAGE * scored.coverage
+    intercept, by_max_sim, by_coverage = weights
+    logit = intercept + by_max_sim * scored.max_sim + by_coverage * scored.coverage
     return 1.0 / (1.0 + math.exp(-logit))
 
 
