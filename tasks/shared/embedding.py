@@ -115,7 +115,7 @@ class Encoder:
                 raise ValueError(f"text {number} is empty")
         for first in range(0, len(texts), _WINDOW):
             encoded = self._encode(texts[first : first + _WINDOW], kind)
-            for batch in _pack([len(item.ids) for item in encoded], TOKEN_BUDGET):
+            for batch in pack([len(item.ids) for item in encoded]):
                 members = [encoded[number] for number in batch]
                 yield [first + number for number in batch], members, self._infer(members)
 
@@ -162,7 +162,7 @@ def _compile(path: Path, threads: int, precision: str) -> tuple[Any, str]:
     return model, str(used)
 
 
-def _pack(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+def pack(lengths: Sequence[int], budget: int = TOKEN_BUDGET) -> Iterator[list[int]]:
     """Group numbers of texts, longest first, so that a padded group stays within the budget."""
     order = sorted(range(len(lengths)), key=lambda number: (-lengths[number], number))
     at = 0
@@ -188,7 +188,7 @@ def _content(text: str, encoded: _Encoded, vectors: Floats, shift: int) -> Token
     """Select the tokens that stand for characters of the text, and move their offsets to it."""
     rows, spans = [], []
     for row, (start, end) in enumerate(encoded.offsets):
-        span = _trim(text, max(0, start - shift), end - shift)
+        span = trim(text, max(0, start - shift), end - shift)
         if encoded.content[row] and span is not None:
             rows.append(row)
             spans.append(span)
@@ -198,7 +198,7 @@ def _content(text: str, encoded: _Encoded, vectors: Floats, shift: int) -> Token
     return Tokens(selected / np.maximum(norms, 1e-12), starts, ends)
 
 
-def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
+def trim(text: str, start: int, end: int) -> tuple[int, int] | None:
     """Narrow a range to its visible characters; None when it has none."""
     covered = text[start : max(start, end)]
     visible = covered.strip()
