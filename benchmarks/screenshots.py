@@ -12,6 +12,8 @@ from infra.settings import Settings
 
 IMAGES = Path(__file__).parents[1] / "docs" / "img"
 PAGE_TIMEOUT_MS = 60_000
+SETTLE_MS = 2_000
+"""Charts are drawn after their text; MLflow's page polls, so it is never idle."""
 QUIET_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -44,7 +46,8 @@ def main() -> None:
         for name, (url, expected) in pages.items():
             page.goto(url, timeout=PAGE_TIMEOUT_MS)
             page.get_by_text(re.compile(expected)).first.wait_for(timeout=PAGE_TIMEOUT_MS)
-            page.wait_for_load_state("networkidle", timeout=PAGE_TIMEOUT_MS)
+            page.evaluate("document.fonts.ready.then(() => true)")
+            page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=IMAGES / f"{name}.png")
         browser.close()
 

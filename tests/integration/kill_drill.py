@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from infra.settings import Settings, home
-from storage.digest import rows_root
+from storage.digest import sha256_hex
 from storage.schemas import TABLES
 
 RUN_TIMEOUT_S = 300
@@ -112,7 +112,7 @@ def fingerprint(env: dict[str, str]) -> dict[str, object]:
         assert not frame.select(spec.key).is_duplicated().any(), f"duplicate rows in {name}"
         result[name] = (frame.height, store.table(name).root())
     vectors = store.table("vectors").scan().collect().sort("text_sha")
-    result["vector values"] = rows_root(vectors, ["text_sha", "vector"])
+    result["vector values"] = sha256_hex(vectors["vector"].to_numpy().tobytes())
     result["index"] = store.index_store.current().digest
     result["ledger"] = [problem.node for problem in store.ledger.verify()]
     return result

@@ -16,14 +16,19 @@ POINTS = int(os.environ.get("SUYUAN_KILL_POINTS", "1"))
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory):
+def calm(tmp_path_factory, prefect_api):
+    from prefect.settings import PREFECT_API_URL
+
+    os.environ["SUYUAN_PREFECT_API_URL"] = str(PREFECT_API_URL.value())
     folder = tmp_path_factory.mktemp("kills")
     corpus = folder / "corpus"
     kill_drill.write_corpus(corpus)
     models = kill_drill.prepared_models(folder)
     env = kill_drill.environment(folder / "calm", models)
     kill_drill.run(corpus, env)
-    return folder, corpus, models, kill_drill.fingerprint(env), kill_drill.n_files(folder / "calm")
+    total = kill_drill.n_files(folder / "calm")
+    yield folder, corpus, models, kill_drill.fingerprint(env), total
+    del os.environ["SUYUAN_PREFECT_API_URL"]
 
 
 @pytest.mark.parametrize("point", range(POINTS))
