@@ -1,6 +1,6 @@
 """From a question to a cited answer, or a refusal: retrieve, read, weigh, quote or check."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -163,12 +163,26 @@ def _checked_text(
         if evidence is not None:
             kept.setdefault(written[start:end], Sentence(written[start:end], (evidence,)))
             counts["supported"] += 1
-        elif spare:
-            quotation = spare.pop(0)
+        elif (quotation := _next_unused(spare, kept.values())) is not None:
             kept.setdefault(quotation.text, quotation)
             counts["replaced"] += 1
     signals.update({name: float(count) for name, count in counts.items()})
     return list(kept.values()) or list(quotations)
+
+
+def _next_unused(spare: list[Sentence], kept: Iterable[Sentence]) -> Sentence | None:
+    """Take the next quotation from a place that no kept sentence rests on already."""
+    used = [evidence for one in kept for evidence in one.evidence]
+    while spare:
+        quotation = spare.pop(0)
+        if not any(_overlap(quotation.evidence[0], other) for other in used):
+            return quotation
+    return None
+
+
+def _overlap(one: Evidence, other: Evidence) -> bool:
+    same = one.hit.chunk_id == other.hit.chunk_id
+    return same and one.start < other.end and other.start < one.end
 
 
 def _refusal(

@@ -89,6 +89,13 @@ def test_an_invented_sentence_is_replaced_by_the_best_quotation():
     assert "@pump_builder" not in reply.answer.text
 
 
+def test_a_replacement_does_not_repeat_what_a_kept_sentence_rests_on():
+    written = "Built by Ana, the old pump was in 1990. Zebras @run fast."
+    reply = ask("Who built the old pump?", PUMP, generator=Writer(written))
+    places = [(c.start, c.end) for c in reply.answer.citations]
+    assert len(places) == len(set(places))
+
+
 def test_a_generator_that_says_nothing_leaves_the_quotations():
     reply = ask("Who built the old pump?", PUMP, generator=Writer(""))
     assert reply.answer.text.startswith("The old pump was built by Ana in 1990.")
