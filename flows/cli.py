@@ -218,7 +218,7 @@ def eval_retrieval(
     path: Annotated[str, typer.Option("--set", help="BEIR folder or SQuAD-style JSON.")],
     queries: Annotated[str, typer.Option(help="Second SQuAD-style file with the questions.")] = "",
     retriever: Annotated[str, typer.Option(help="bm25, dense, hybrid or all.")] = "all",
-    embedder: Annotated[str, typer.Option(help="e5 or minilm.")] = "e5",
+    embedder: Annotated[str, typer.Option(help="e5 or minilm; empty is the setting's.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="Questions to use; 0 is all.")] = 0,
     as_json: Json = False,
 ) -> None:
