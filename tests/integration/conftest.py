@@ -124,7 +124,7 @@ def postgres_url(postgres_server: str) -> str:
 def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an S3 server of our own."""
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, str(Path(__file__).with_name("atomic_s3.py")), str(port)]
     url = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("s3") / "s3.log"
     with server(command, lambda: answers(f"{url}/moto-api/"), log):
