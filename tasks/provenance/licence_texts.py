@@ -1,6 +1,7 @@
 """Whole licence texts, recognised by the word patterns of licenseclassifier (docs/adr/0003)."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from storage.records import UNKNOWN_LICENCE
@@ -60,6 +61,10 @@ _UNMATCHED_CHARS = 15_000
 _SPACES = re.compile(r"[\s*#/;|>-]+")
 
 
+CACHED_CHARS = 65_536
+"""Many packages carry the same licence file: texts up to this size are looked at once."""
+
+
 class Region(NamedTuple):
     """One licence text found at chars [start, end)."""
 
@@ -70,6 +75,15 @@ class Region(NamedTuple):
 
 def find_texts(text: str) -> list[Region]:
     """Find the licence texts in a text, in order of place."""
+    return list(_cached(text) if len(text) <= CACHED_CHARS else _found(text))
+
+
+@lru_cache(maxsize=256)
+def _cached(text: str) -> tuple[Region, ...]:
+    return tuple(_found(text))
+
+
+def _found(text: str) -> list[Region]:
     from licenseclassifier import identify_license
 
     found = []
