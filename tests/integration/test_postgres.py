@@ -16,6 +16,8 @@ pytestmark = pytest.mark.server
 
 WRITERS = 3
 PER_WRITER = 200
+TOGETHER = 20
+"""After so many writes the writers wait for each other, so that a starved one is not left behind."""
 WAIT_S = 120
 
 
@@ -83,8 +85,9 @@ def fill(ledger: Ledger) -> None:
 
 
 def write_many(url: str, prefix: str, barrier) -> None:
-    barrier.wait(WAIT_S)
-    for row in documents(prefix, PER_WRITER):
+    for number, row in enumerate(documents(prefix, PER_WRITER)):
+        if number % TOGETHER == 0:
+            barrier.wait(WAIT_S)
         Ledger(url).add_documents([row])
 
 
