@@ -131,4 +131,5 @@ def home(settings: Settings) -> Home:
         tables_url=settings.tables_url,
         ledger_url=settings.ledger,
         indexes=settings.indexes,
+        root=settings.root,
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.digest import canonical_json
+from storage.digest import canonical_json, new_salt
 from storage.ledger_schema import Row
 from storage.records import Answer, Citation
 
@@ -27,6 +27,9 @@ def answer_row(answer: Answer) -> Row:
         "run_id": answer.run_id,
         "signals": canonical_json({k: float(v) for k, v in answer.signals.items()}).decode(),
         "created_at": answer.created_at.isoformat(),
+        "state": answer.state,
+        "stale_reason": answer.stale_reason,
+        "salt": answer.salt or new_salt(),
     }
 
 
@@ -42,6 +45,7 @@ def read_answer(row: Mapping[str, Any], spans: Sequence[Mapping[str, Any]]) -> A
     """Give the answer that the rows hold; spans in their order."""
     values = {name: row[name] for name in ("answer_id", "question", "status", "text")}
     values |= {name: row[name] for name in ("generator", "index_digest", "run_id")}
+    values |= {name: row[name] for name in ("state", "stale_reason", "salt")}
     return Answer(
         **values,
         created_at=datetime.fromisoformat(row["created_at"]),
@@ -66,6 +70,7 @@ def edges(answer: Answer) -> list[tuple[str, str, str]]:
 def _span(citation: Citation) -> Row:
     row: Row = {_RENAMED.get(name, name): getattr(citation, name) for name in _CITATION_FIELDS}
     row["score"] = float(citation.score)
+    row["salt"] = citation.salt or new_salt()
     return row
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 SPEC_CHARS = 16
+_SALT_BYTES = 16
 _ROOT_FORMAT = "suyuan-rows/1"
 
 
@@ -26,6 +28,11 @@ def canonical_json(value: object) -> bytes:
 def spec_digest(**parameters: object) -> str:
     """Name a set of parameters by 16 hex digits."""
     return sha256_hex(canonical_json(parameters))[:SPEC_CHARS]
+
+
+def new_salt() -> str:
+    """Give random bytes in hex that keep a hash from being confirmed by guessing what was hashed."""
+    return secrets.token_hex(_SALT_BYTES)
 
 
 def rows_root(frame: pl.DataFrame, columns: Sequence[str]) -> str:

@@ -18,6 +18,8 @@ class Home:
     tables_url: str
     ledger_url: str
     indexes: Path
+    root: Path
+    """Folder of what is kept on this machine: span index, signing keys, influence."""
 
     @property
     def blobs(self) -> BlobStore:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from storage.digest import canonical_json
+from storage.digest import canonical_json, new_salt
 from storage.ledger_schema import Row
 from storage.records import Part
 
@@ -56,6 +56,7 @@ def doc_source_row(row: Mapping[str, object]) -> Row:
         "version": int(str(row.get("version") or 1)),
         "trust": float(str(row.get("trust") or 0.0)),
         "fetched_at": fetched.isoformat() if isinstance(fetched, datetime) else _text(fetched),
+        "salt": new_salt(),
     }
 
 

@@ -1,8 +1,11 @@
 """Tables of the ledger, and how a row is named and hashed.
 
 Nodes are named by text: `source:<name>`, `doc:<sha>`, `snap:<table>@<version>`, `index:<digest>`,
-`run:<uuid>`, `answer:<ulid>`, `part:<table>/<path>`, `blob:<sha>`. Times are ISO 8601 text in UTC,
+`run:<uuid>`, `answer:<ulid>`, `part:<table>/<path>`, `blob:<sha>`, `model:<name>@<version>`. Times are ISO 8601 text in UTC,
 mappings are canonical JSON text, so that a row hashes alike in SQLite and in PostgreSQL.
+
+A `salt` is 16 random bytes in hexadecimal: when a row is erased its salt goes too, so that nobody
+can confirm by guessing what the hash in the log stood for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,7 +72,8 @@ doc_source = _table(
     _real("trust"),
     _text("fetched_at"),
     _text("run_id"),
-    first=("fetched_at", "run_id"),
+    _text("salt"),
+    first=("fetched_at", "run_id", "salt"),
 )
 
 artifact = _table(
@@ -125,6 +129,10 @@ answer = _table(
     _text("run_id"),
     _text("signals"),
     _text("created_at"),
+    _text("state"),  # live | stale | erased
+    _text("stale_reason"),
+    _text("salt"),
+    first=("state", "stale_reason", "salt"),
 )
 
 answer_span = _table(
@@ -147,6 +155,91 @@ answer_span = _table(
     _number("src_start", nullable=True),
     _number("src_end", nullable=True),
     _text("quote_sha256"),
+    _text("salt"),
+    first=("salt",),
+)
+
+model = _table(
+    "model",
+    _text("node", key=True),  # model:<name>@<version>
+    _text("path"),
+    _text("sha256"),
+    _text("trained_on"),  # the exact snapshot or sample set: a node
+    _number("n_samples"),
+    _text("status"),  # live | exposed (trained on what was revoked since) | stale | purged
+    _text("run_id"),
+    _text("recorded_at"),
+    first=("recorded_at",),
+)
+
+exposure = _table(
+    "exposure",
+    _text("doc_id", key=True),
+    _text("model", key=True),
+    _text("source", key=True),
+    _text("licence"),
+    _number("n_samples"),
+    _number("n_bytes"),
+)
+
+trust = _table(
+    "trust",
+    _text("source", key=True),
+    _real("score"),
+    _text("components"),  # JSON: name -> {value, weight, n, evidence}
+    _text("run_id"),
+    _text("computed_at"),
+)
+
+trust_override = _table(
+    "trust_override",
+    _text("source", key=True),
+    _text("decided_at", key=True),
+    _real("trust"),
+    _text("action"),  # set | lift
+    _text("who"),
+    _text("why"),
+)
+
+feedback = _table(
+    "feedback",
+    _text("answer_id", key=True),
+    _text("given_at", key=True),
+    _text("verdict"),  # accepted | rejected
+    _text("who"),
+    _text("why"),
+)
+
+revocation = _table(
+    "revocation",
+    _text("revocation_id", key=True),
+    _text("scope"),  # source:<name> | doc:<sha> | licence:<expression>
+    _text("reason"),
+    _text("requested_by"),
+    _text("requested_at"),
+    _text("state"),  # planned | running | done | failed
+    _text("plan"),  # JSON
+    _text("done_at"),
+    _text("certificate"),  # DSSE envelope as JSON; "" until done
+)
+
+revocation_step = _table(
+    "revocation_step",
+    _text("revocation_id", key=True),
+    _text("step", key=True),
+    _text("state"),  # done
+    _text("detail"),  # JSON
+    _text("finished_at"),
+)
+
+signing_key = _table(
+    "signing_key",
+    _text("key_id", key=True),  # SHA-256 of the raw public key
+    _text("public_key"),  # base64 of the 32 raw bytes
+    _text("status"),  # current | retired
+    _text("endorsement"),  # signature of the key before it over this one; "" for the first
+    _text("created_at"),
+    _text("retired_at"),
 )
 
 log = sa.Table(
@@ -168,6 +261,29 @@ head = sa.Table(
 )
 """One row: the last entry of the log. Writers lock it, so that the log has one order."""
 
+tile = sa.Table(
+    "tile",
+    metadata,
+    sa.Column("level", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("hashes", sa.LargeBinary, nullable=False),
+)
+"""Full tiles of 256 node hashes of the Merkle tree over the log; derived, so that it can be rebuilt."""
+
+tree_head = sa.Table(
+    "tree_head",
+    metadata,
+    sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
+    _text("root"),
+    _text("envelope"),  # DSSE envelope as JSON
+    _text("signed_at"),
+)
+"""Signed heads of the Merkle tree over the first `size` entries of the log."""
+
+sa.Index("answer_span_by_doc", answer_span.c.doc_id, answer_span.c.answer_id)
+sa.Index("answer_span_by_source", answer_span.c.source, answer_span.c.answer_id)
+sa.Index("exposure_by_model", exposure.c.model, exposure.c.doc_id)
+sa.Index("exposure_by_source", exposure.c.source, exposure.c.model)
 sa.Index("derived_by_src", derived.c.src, derived.c.dst)
 sa.Index("part_by_table", part.c.table_name, part.c.path)
 sa.Index("doc_source_by_source", doc_source.c.source, doc_source.c.uri)
@@ -175,7 +291,25 @@ sa.Index("answer_by_time", answer.c.created_at)
 
 ROW_TABLES = {
     table.name: table
-    for table in (source, document, doc_source, artifact, derived, run, part, answer, answer_span)
+    for table in (
+        source,
+        document,
+        doc_source,
+        artifact,
+        derived,
+        run,
+        part,
+        answer,
+        answer_span,
+        model,
+        exposure,
+        trust,
+        trust_override,
+        feedback,
+        revocation,
+        revocation_step,
+        signing_key,
+    )
 }
 
 GENESIS = "0" * 64

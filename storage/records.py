@@ -210,6 +210,8 @@ class Citation:
     src_end: int | None
     quote_sha256: str
     """SHA-256 of bytes [start, end) of the text blob."""
+    salt: str = field(default="", compare=False)
+    """16 random bytes in hexadecimal, given by the ledger; "" before it is stored or once erased."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -228,6 +230,22 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     signals: Mapping[str, float] = field(default_factory=dict)
     """Relevance signals behind the decision to answer or refuse."""
+    state: Literal["live", "stale", "erased"] = "live"
+    """stale: a source behind it was revoked or changed; erased: its text is gone as well."""
+    stale_reason: str = ""
+    salt: str = field(default="", compare=False)
+    """As of Citation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exposure:
+    """What a model was trained on: one document of one source, under this licence."""
+
+    doc_id: str
+    source: str
+    licence: str
+    n_samples: int
+    n_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,6 +97,7 @@ def new_home(folder: Path) -> Home:
         tables_url=str(folder / "tables"),
         ledger_url=f"sqlite:///{folder / 'ledger.db'}",
         indexes=folder / "indexes",
+        root=folder,
     )
 
 

@@ -129,6 +129,7 @@ def fill_home(folder: Path) -> Stored:
         str(folder / "tables"),
         f"sqlite:///{folder}/ledger.db",
         folder / "indexes",
+        folder,
     )
     ledger, chunks = home.ledger, home.table("chunks")
     ledger.add_source("docs", "file:///docs", "CC-BY-4.0", 0.8, publisher="Elements Inc.")

@@ -82,8 +82,8 @@ def test_writers_at_once_all_land(s3_server):
     start = Barrier(WRITERS)
 
     def commit_many(writer):
-        start.wait(60)
         for number in range(ROUNDS):
+            start.wait(60)
             name = f"{writer}-{number}"
             table.commit([table.write_part(name, chunks(name), {"spec": "s1"})], run_id=str(writer))
 
@@ -96,7 +96,11 @@ def test_writers_at_once_all_land(s3_server):
 
 def test_snapshots_are_recorded(s3_server, tmp_path):
     home = Home(
-        f"{s3_server}/blobs", f"{s3_server}/tables", f"sqlite:///{tmp_path}/l.db", tmp_path / "i"
+        f"{s3_server}/blobs",
+        f"{s3_server}/tables",
+        f"sqlite:///{tmp_path}/l.db",
+        tmp_path / "i",
+        tmp_path,
     )
     home.table("quarantine").merge(rejects("a", detail="d"), run_id="r")
     snapshot = record_snapshot(home, "quarantine", "r")

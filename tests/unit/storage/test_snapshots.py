@@ -11,7 +11,9 @@ from storage.snapshots import record_snapshot
 @pytest.fixture
 def home(tmp_path):
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    return Home(str(tmp_path / "blobs"), str(tmp_path / "tables"), url, tmp_path / "indexes")
+    return Home(
+        str(tmp_path / "blobs"), str(tmp_path / "tables"), url, tmp_path / "indexes", tmp_path
+    )
 
 
 def merge(home, *uris, **changes):
@@ -57,7 +59,9 @@ def test_two_versions_made_before_a_call_are_both_covered(home):
 
 
 def test_equal_rows_have_equal_roots_however_they_were_written(home, tmp_path):
-    other = Home(str(tmp_path), str(tmp_path / "o"), f"sqlite:///{tmp_path}/o.db", tmp_path)
+    other = Home(
+        str(tmp_path), str(tmp_path / "o"), f"sqlite:///{tmp_path}/o.db", tmp_path, tmp_path
+    )
     merge(home, "a", "b", run_id="x")
     for uri in ("b", "a"):
         merge(other, uri, run_id="y")
