@@ -13,7 +13,7 @@ ROWS = {
     for line in (ROOT / "ARCHITECTURE.md").read_text("utf-8").splitlines()
     if len(cells := [cell.strip() for cell in line.strip("| \n").split("|")]) == 6
 }
-FLOWS = [p for p in (ROOT / "flows").glob("*.py") if p.name not in {"cli.py", "__init__.py"}]
+FLOWS = [p for p in (ROOT / "flows").glob("*.py") if not p.name.startswith(("cli", "__init__"))]
 SOURCES = [
     p for room in ("flows", "infra", "tasks", "storage") for p in (ROOT / room).rglob("*.py")
 ]

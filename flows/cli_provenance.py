@@ -1,0 +1,245 @@
+"""The commands of provenance: trace, why, impact, revoke, verify, audit, export, trust, feedback."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.terminal import (
+    Deploy,
+    Json,
+    answer_batch,
+    chosen_language,
+    load_home,
+    print_fields,
+    print_line,
+    require,
+    run_flow,
+)
+
+Node = Annotated[str, typer.Argument(help="source:NAME, doc:SHA, licence:EXPR, model:NAME@V, …")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command, example in (
+        (trace, 'suyuan trace "some text" --json'),
+        (why, "suyuan why 01J..."),
+        (impact, "suyuan impact source:docs"),
+        (revoke, 'suyuan revoke source:docs --plan --reason "takedown"'),
+        (verify, "suyuan verify --all"),
+        (audit, "suyuan audit --answers --out report.html"),
+        (export, "suyuan export prov answer:01J... --out prov.json"),
+        (trust, 'suyuan trust docs --set 0.9 --why "reviewed by the team"'),
+        (feedback, 'suyuan feedback 01J... --accept --why "checked"'),
+        (influence, "suyuan influence --subsets 30"),
+    ):
+        app.command(epilog=f"Example: {example}")(command)
+
+
+def trace(
+    text: Annotated[str, typer.Argument(help="The text to look for.")] = "",
+    file: Annotated[Path | None, typer.Option(help="Read the text from this file.")] = None,
+    batch: Annotated[Path | None, typer.Option(help="JSON Lines of {id, text}.")] = None,
+    min_units: Annotated[
+        int, typer.Option(min=1, max=1000, help="Shortest span: words, or characters of CJK.")
+    ] = 8,
+    max_documents: Annotated[int, typer.Option(min=1, max=1000, help="Documents a span.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Find every passage of a text that stands in the documents, with its sources."""
+    from tasks.provenance.trace import TraceOptions, render, trace_text
+
+    given = sum([bool(text), file is not None, batch is not None])
+    require(given == 1, "give one of TEXT, --file and --batch")
+    home, options = load_home(), TraceOptions(min_units=min_units, max_documents=max_documents)
+    if batch is not None:
+        answer_batch(batch, lambda line: trace_text(home, line.encode(), options).as_dict())
+        return
+    data = file.read_bytes() if file is not None else text.encode()
+    found = trace_text(home, data, options)
+    _show(found.as_dict(), lambda: render(found, data, chosen_language()), as_json=as_json)
+
+
+def why(
+    node: Annotated[str, typer.Argument(help="Id of an answer, or model:NAME@VERSION.")],
+    as_json: Json = False,
+) -> None:
+    """Print the chain from an answer or a model to its sources."""
+    home, lang = load_home(), chosen_language()
+    if node.startswith("model:"):
+        from tasks.provenance.model_why import explain_model, render_model
+
+        model = explain_model(home, node)
+        _show(asdict(model), lambda: render_model(model, lang), as_json=as_json)
+        return
+    from tasks.provenance.why import explain, render
+
+    answer = explain(node.removeprefix("answer:"), home)
+    _show(asdict(answer), lambda: render(answer, lang=lang), as_json=as_json)
+
+
+def impact(node: Node, as_json: Json = False) -> None:
+    """Print what a source, document or licence has touched: certain and possible apart."""
+    from tasks.provenance.impact import impact as find_impact
+    from tasks.provenance.impact import render
+
+    found = find_impact(load_home(), node)
+    _show(asdict(found), lambda: render(found, chosen_language()), as_json=as_json)
+
+
+def revoke(
+    scope: Node,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done.")] = False,
+    execute: Annotated[bool, typer.Option("--execute", help="Do it, and prove it.")] = False,
+    reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "",
+    who: Annotated[str, typer.Option(help="Who asks for it.")] = "",
+    deploy: Deploy = False,
+    as_json: Json = False,
+) -> None:
+    """Take a source, a document or a licence out again, and prove that it is gone."""
+    require(plan != execute, "give either --plan or --execute")
+    if plan:
+        from tasks.provenance.revocation.plan import plan_revocation, render_plan
+
+        found = plan_revocation(load_home(), scope)
+        _show(asdict(found), lambda: render_plan(found, chosen_language()), as_json=as_json)
+        return
+    require(bool(reason), "--execute needs --reason: the ledger keeps why")
+    fields: dict[str, object] = {"scope": scope, "reason": reason, "who": who or _user()}
+    run_flow("revoke", fields, deploy=deploy, as_json=as_json)
+
+
+def verify(
+    target: Annotated[str, typer.Argument(help="Id of an answer, or a proof file.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Check every stored byte.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="A proof file, with nothing but it and --key.")
+    ] = False,
+    key: Annotated[str, typer.Option(help="Public key: base64, or a file of it.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Prove an answer, a proof file, or everything stored, from the original bytes."""
+    require(bool(target) != everything, "give either an answer, a proof file, or --all")
+    if offline:
+        from tasks.provenance.bundle import verify_file
+
+        require(bool(key), "--offline needs --key: the public key, obtained separately")
+        report: Any = verify_file(Path(target), key)
+    else:
+        from tasks.provenance.verify import verify_all, verify_answer
+
+        home = load_home()
+        report = verify_all(home) if everything else verify_answer(_answer_id(target), home)
+    print_fields(asdict(report), as_json=as_json)
+    if report.problems:
+        raise SystemExit(1)
+
+
+def audit(
+    model: Annotated[str, typer.Option(help="model:NAME@VERSION.")] = "",
+    answers: Annotated[bool, typer.Option("--answers", help="All stored answers.")] = False,
+    out: Annotated[Path, typer.Option(help="The page; JSON goes beside it.")] = Path("audit.html"),
+    deploy: Deploy = False,
+    as_json: Json = False,
+) -> None:
+    """Write the audit report: shares by licence, source, grade and sensitivity."""
+    require(bool(model) != answers, "give either --model or --answers")
+    fields: dict[str, object] = {"model": model, "out": str(out.resolve())}
+    run_flow("audit", fields, deploy=deploy, as_json=as_json)
+
+
+def export(
+    kind: Annotated[str, typer.Argument(help="prov, openlineage, croissant, spdx, proof or key.")],
+    node: Annotated[str, typer.Argument(help="answer:ID, answer:ID#1, snap:…, model:…")] = "",
+    out: Annotated[Path | None, typer.Option(help="File to write; else stdout.")] = None,
+) -> None:
+    """Write lineage in a standard format, or the proof of one citation."""
+    from tasks.provenance.exports.formats import export_bytes
+
+    data = export_bytes(load_home(), kind, node)
+    if out is None:
+        print_line(data.decode().rstrip("\n"))
+    else:
+        out.write_bytes(data)
+        print_fields({"written": str(out), "n_bytes": len(data)}, as_json=False)
+
+
+def trust(
+    source: Annotated[str, typer.Argument(help="A source; empty lists all.")] = "",
+    value: Annotated[
+        float | None, typer.Option("--set", min=0, max=1, help="Override by a person.")
+    ] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="Take the override back.")] = False,
+    why: Annotated[str, typer.Option(help="Reason of the override.")] = "",
+    who: Annotated[str, typer.Option(help="Who decides.")] = "",
+    refresh: Annotated[bool, typer.Option("--refresh", help="Compute all scores anew.")] = False,
+    deploy: Deploy = False,
+    as_json: Json = False,
+) -> None:
+    """Show how far sources are trusted and why; override it; compute it anew."""
+    if refresh:
+        run_flow("trust", {}, deploy=deploy, as_json=as_json)
+        return
+    from tasks.provenance.trust import render_trust, trust_of
+
+    home = load_home()
+    if value is not None or lift:
+        require(bool(source and why) and (value is None) == lift, "name a source and --why")
+        if value is not None:
+            home.trust_records.override(source, value, who or _user(), why)
+        else:
+            home.trust_records.lift(source, who or _user(), why)
+    found = trust_of(home, source)
+    fields = {name: asdict(view) for name, view in found.items()}
+    _show(fields, lambda: render_trust(found, chosen_language()), as_json=as_json)
+
+
+def feedback(
+    answer: Annotated[str, typer.Argument(help="Id of an answer.")],
+    accept: Annotated[bool, typer.Option("--accept/--reject", help="Was it good?")],
+    why: Annotated[str, typer.Option(help="What was good or wrong.")] = "",
+    who: Annotated[str, typer.Option(help="Who says so.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Say whether an answer was good; it counts for the trust of its sources."""
+    home = load_home()
+    found = home.ledger.answer(answer)
+    verdict = "accepted" if accept else "rejected"
+    home.trust_records.feedback(found.answer_id, verdict, who or _user(), why)
+    print_fields({"answer": found.answer_id, "verdict": verdict}, as_json=as_json)
+
+
+def influence(
+    subsets: Annotated[
+        int, typer.Option(min=0, max=1000, help="Retrainings to calibrate with; 0 is uncalibrated.")
+    ] = 30,
+    documents: Annotated[int, typer.Option(min=2, help="Documents to train on at most.")] = 64,
+    deploy: Deploy = False,
+    as_json: Json = False,
+) -> None:
+    """Train the small model, and say which sources help it and which hurt."""
+    fields: dict[str, object] = {"subsets": subsets, "max_documents": documents}
+    run_flow("influence", fields, deploy=deploy, as_json=as_json)
+
+
+def _show(fields: dict[str, Any], text: Callable[[], str], *, as_json: bool) -> None:
+    if as_json:
+        print_line(json.dumps(fields, ensure_ascii=False, default=str))
+    else:
+        print_line(text())
+
+
+def _answer_id(target: str) -> str:
+    if Path(target).is_file():
+        raise typer.BadParameter("a proof file is checked with --offline --key KEY")
+    return target.removeprefix("answer:")
+
+
+def _user() -> str:
+    from getpass import getuser
+
+    return getuser()
