@@ -62,7 +62,13 @@ _SPACES = re.compile(r"[\s*#/;|>-]+")
 
 
 CACHED_CHARS = 65_536
-"""Many packages carry the same licence file: texts up to this size are looked at once."""
+"""Many packages carry the same licence under another name: texts up to this size are looked at once."""
+_HOLDER = re.compile(
+    r"^[^\w\n]{0,20}(?:copyright|©)[ \t:]*(?:\(c\)|©|\d{4})[^\n]{0,120}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line that names the holder; which licence a text is does not depend on it."""
+_WORD = re.compile(r"\S+")
 
 
 class Region(NamedTuple):
@@ -74,13 +80,25 @@ class Region(NamedTuple):
 
 
 def find_texts(text: str) -> list[Region]:
-    """Find the licence texts in a text, in order of place."""
-    return list(_cached(text) if len(text) <= CACHED_CHARS else _found(text))
+    """Find the licence texts in a text, in order of place.
+
+    Texts that differ only in white space and in who holds the copyright have the same licences.
+    """
+    if len(text) > CACHED_CHARS:
+        return _found(text)
+    blanked = _HOLDER.sub(lambda line: " " * len(line[0]), text)
+    words = [match.span() for match in _WORD.finditer(blanked)]
+    found = _cached(" ".join([text[start:end] for start, end in words]))
+    return [Region(name, words[first][0], words[last][1]) for name, first, last in found]
 
 
 @lru_cache(maxsize=256)
-def _cached(text: str) -> tuple[Region, ...]:
-    return tuple(_found(text))
+def _cached(text: str) -> tuple[tuple[str, int, int], ...]:
+    """Give each licence text of words joined by one space, with its first and last word."""
+    return tuple(
+        (region.spdx, text.count(" ", 0, region.start), text.count(" ", 0, region.end - 1))
+        for region in _found(text)
+    )
 
 
 def _found(text: str) -> list[Region]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from storage.records import Extraction, RawDocument
+from tasks.provenance.licence_texts import find_texts
 from tasks.provenance.licences import find_licence, match_text, normalise, tag_licence
 
 MIT = """Copyright (c) 2026 A. Person
@@ -155,6 +156,15 @@ def test_a_licence_file_is_recognised_by_its_text():
 
 def test_two_texts_in_one_file_both_apply():
     assert match_text(f"{MIT}\n\n----\n\n{BSD3}") == "MIT AND BSD-3-Clause"
+
+
+def test_holder_and_wrapping_change_neither_the_licence_nor_where_its_text_ends():
+    other = MIT.replace("2026 A. Person", "1999 B. Body").replace("\n", "\r\n  ")
+    regions = [find_texts(f"Read me.\n\n{text}\nThe end.") for text in (MIT, other)]
+    assert [[region.spdx for region in found] for found in regions] == [["MIT"], ["MIT"]]
+    text, (region,) = f"Read me.\n\n{other}\nThe end.", regions[1]
+    assert text[region.start : region.end].startswith("Permission is hereby")
+    assert "SOFTWARE." in text[region.end - 12 : region.end]
 
 
 def test_a_licence_text_in_the_head_of_code_is_a_header():
