@@ -1,7 +1,7 @@
 """Copy benchmark figures into the documents, so that no figure is ever typed.
 
 `<!-- figures:retrieval -->` … `<!-- /figures -->` in a document is filled with the table of
-benchmarks/results/retrieval.json. `--check` changes nothing and fails when a document differs.
+benchmarks/results/retrieval.json; `figures:retrieval bars` takes only rows with a bar. `--check` changes nothing and fails when a document differs.
 """
 
 import argparse
@@ -15,12 +15,12 @@ from benchmarks.report import RESULTS, table
 ROOT = RESULTS.parent.parent
 DOCUMENTS = ("*.md", "docs/**/*.md")
 _BLOCK = re.compile(
-    r"(?P<open><!-- figures:(?P<noun>[a-z_]+) -->\n).*?(?P<close>^<!-- /figures -->)",
+    r"(?P<open><!-- figures:(?P<noun>[a-z_]+)(?P<bars> bars)? -->\n).*?(?P<close>^<!-- /figures -->)",
     re.DOTALL | re.MULTILINE,
 )
 
 
-def render(noun: str, results: Path = RESULTS) -> str:
+def render(noun: str, results: Path = RESULTS, *, bars: bool = False) -> str:
     """Give the text of one block: where and when it was measured, and the table."""
     path = results / f"{noun}.json"
     if not path.is_file():
@@ -32,13 +32,19 @@ def render(noun: str, results: Path = RESULTS) -> str:
         f"Made by `{env['command']}` ({size}) on {env['date'][:10]}, "
         f"{env['cores']} cores of {env['cpu']}, load {env['load'][0]}."
     )
-    return f"{head}\n\n{table(found['results'])}\n"
+    rows = [row for row in found["results"] if row["bar"] or not bars]
+    return f"{head}\n\n{table(rows)}\n"
 
 
 def fill(text: str, results: Path = RESULTS) -> str:
     """Replace the inside of every block."""
     return _BLOCK.sub(
-        lambda block: f"{block['open']}{render(block['noun'], results)}{block['close']}", text
+        lambda block: (
+            block["open"]
+            + render(block["noun"], results, bars=bool(block["bars"]))
+            + block["close"]
+        ),
+        text,
     )
 
 
