@@ -5,8 +5,12 @@ from pathlib import Path
 
 from storage.blobs import BlobStore
 from storage.ledger import Ledger
+from storage.models import ModelRecords
+from storage.revocations import Revocations
 from storage.schemas import TABLES
+from storage.spans.index import SpanIndex
 from storage.tables import Table
+from storage.trust import TrustRecords
 from storage.vectors import IndexStore
 
 
@@ -36,6 +40,26 @@ class Home:
     def ledger(self) -> Ledger:
         """Who made what from what."""
         return Ledger(self.ledger_url)
+
+    @property
+    def models(self) -> ModelRecords:
+        """What each model was trained on."""
+        return ModelRecords(self.ledger_url)
+
+    @property
+    def revocations(self) -> Revocations:
+        """What was taken out again, and the proof."""
+        return Revocations(self.ledger_url)
+
+    @property
+    def trust_records(self) -> TrustRecords:
+        """How far each source is trusted, and who said so."""
+        return TrustRecords(self.ledger_url)
+
+    @property
+    def spans(self) -> SpanIndex:
+        """Every passage of the live texts, for tracing."""
+        return SpanIndex(self.root / "spans")
 
     @property
     def index_store(self) -> IndexStore:

@@ -7,12 +7,14 @@ that was changed, removed or added behind the ledger's back is found and named.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import sqlalchemy as sa
 
-from storage import answers
+from storage import answers, erasure
 from storage import ledger_schema as schema
+from storage.erasure import LOOKUP_KEYS
 from storage.errors import CorruptError, NotFoundError
 from storage.ledger_engine import check_file, reading, writing
 from storage.ledger_log import Head, read_head, record, verify_log
@@ -26,12 +28,14 @@ from storage.ledger_rows import (
     read_part,
 )
 from storage.ledger_schema import Row
-from storage.records import Answer, Part, Problem
+from storage.models import ModelRecords
+from storage.records import Answer, Exposure, Part, Problem
 
 MAX_NODES = 100_000
 """How many nodes a closure visits at most."""
 
 _LATEST = 5
+_ANSWERS = 1_000
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,13 @@ class Ledger:
         row |= {"publisher": publisher, "status": status, "recorded_at": now()}
         self._record(schema.source, [row])
         return f"source:{name}"
+
+    def set_source_status(self, name: str, status: Literal["active", "revoked"]) -> None:
+        """Set the status of a source; NotFoundError without it."""
+        found = self.get("source", name.replace("|", "%7C"))
+        if found is None:
+            raise NotFoundError("no such source", item=f"source:{name}")
+        self._record(schema.source, [{**found, "status": status}])
 
     def add_documents(self, rows: Iterable[Mapping[str, object]]) -> int:
         """Record rows of the documents table, and that each comes from its source; count the changes."""
@@ -148,10 +159,76 @@ class Ledger:
 
     def add_answer(self, answer: Answer) -> None:
         """Store an answer with its citations and what it rests on, in one transaction."""
-        with writing(self.url) as connection:
-            record(connection, schema.answer, [answers.answer_row(answer)])
-            record(connection, schema.answer_span, answers.span_rows(answer))
-            record(connection, schema.derived, edge_rows(answers.edges(answer)))
+        self.add_answers([answer])
+
+    def add_answers(self, found: Iterable[Answer]) -> int:
+        """Store answers as add_answer does, many in one transaction; count the rows that changed.
+
+        An answer that was erased stays erased.
+        """
+        count = 0
+        for given in batches(found, _ANSWERS):
+            with writing(self.url) as connection:
+                gone = erasure.erased(connection, [answer.answer_id for answer in given])
+                batch = [answer for answer in given if answer.answer_id not in gone]
+                rows = [answers.answer_row(answer) for answer in batch]
+                spans = chain.from_iterable(map(answers.span_rows, batch))
+                edges = chain.from_iterable(map(answers.edges, batch))
+                count += record(connection, schema.answer, rows)
+                count += record(connection, schema.answer_span, spans)
+                count += record(connection, schema.derived, edge_rows(edges))
+        return count
+
+    def answers_of(self, doc_ids: Iterable[str]) -> list[str]:
+        """Give the ids of all answers that quote or cite any of the documents, sorted."""
+        span, found = schema.answer_span, set[str]()
+        for batch in batches(doc_ids, LOOKUP_KEYS):
+            query = sa.select(span.c.answer_id).where(span.c.doc_id.in_(batch)).distinct()
+            with reading(self.url) as connection:
+                found.update(connection.execute(query).scalars())
+        return sorted(found)
+
+    def mark_answers(self, ids: Iterable[str], state: Literal["live", "stale"], reason: str) -> int:
+        """Set the state of answers and count those that changed; an erased one stays erased."""
+        return erasure.mark_answers(self.url, ids, state, reason)
+
+    def erase_answers(self, ids: Iterable[str], reason: str) -> int:
+        """Blank question, text, quote hashes and salts of answers, and count those that changed."""
+        return erasure.erase_answers(self.url, ids, reason)
+
+    def erase_documents(
+        self, pairs: Iterable[tuple[str, str]], reason: str, *, keep_title: bool = False
+    ) -> int:
+        """Revoke (document, source) pairs, blank title and salt, and count the rows changed."""
+        return erasure.erase_documents(self.url, pairs, reason, keep_title=keep_title)
+
+    def shrink(self) -> None:
+        """Rewrite the database so that no byte of an overwritten row is left in its files."""
+        erasure.shrink(self.url)
+
+    def add_model(  # noqa: PLR0913  one argument per recorded column
+        self,
+        name: str,
+        version: str,
+        *,
+        path: str,
+        sha256: str,
+        run_id: str,
+        trained_on: str,
+        samples: Iterable[Exposure],
+        base: str = "",
+    ) -> str:
+        """Record a model with its training documents, as ModelRecords.add does, and give its node."""
+        return ModelRecords(self.url).add(
+            name,
+            version,
+            path=path,
+            sha256=sha256,
+            run_id=run_id,
+            trained_on=trained_on,
+            samples=samples,
+            base=base,
+        )
 
     def answer(self, answer_id: str) -> Answer:
         """Read an answer by its id, with or without "answer:"; NotFoundError names the latest ids."""

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +98,32 @@ def _create(made: sa.Engine) -> None:
     with made.connect().execution_options(suyuan_write=True) as connection, connection.begin():
         if made.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-        if sa.inspect(connection).has_table(head.name):
-            return
+        existing = sa.inspect(connection).get_multi_columns()
+        if existing:
+            _check_columns(existing, made.url.render_as_string(hide_password=True))
         for table in metadata.sorted_tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
+            if (None, table.name) not in existing:
+                connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
-        connection.execute(sa.insert(head).values(id=1, seq=0, chain=GENESIS))
+        if (None, head.name) not in existing:
+            connection.execute(sa.insert(head).values(id=1, seq=0, chain=GENESIS))
+
+
+def _check_columns(existing: Mapping[Any, Sequence[Any]], item: str) -> None:
+    """Refuse a ledger of another version: its rows are hashed over other columns."""
+    for (_, name), columns in existing.items():
+        table = metadata.tables.get(name)
+        if table is None:
+            continue  # somebody else's table in the same PostgreSQL database
+        wanted, found = set(table.c.keys()), {column["name"] for column in columns}
+        if wanted != found:
+            words = ", ".join(sorted(wanted ^ found))
+            raise MissingError(
+                f"was made by another version of Suyuan: table {name} differs in {words}",
+                item=item,
+                way_out="Open it with that version, or set SUYUAN_HOME to a new folder and ingest anew",
+            )
 
 
 def check_file(connection: sa.Connection) -> list[Problem]:

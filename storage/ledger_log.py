@@ -1,6 +1,6 @@
 """The append-only log of the ledger: every write of a row is an entry chained to the one before."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,18 @@ def read_head(connection: sa.Connection, *, lock: bool = False) -> Head:
     return Head(seq=row.seq, chain=row.chain)
 
 
-def record(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> int:
-    """Insert or change rows, log each of them, and count them; equal rows are left out."""
+def record(
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Iterable[Row],
+    *,
+    overwrite: Collection[str] = (),
+) -> int:
+    """Insert or change rows, log each of them, and count them; equal rows are left out.
+
+    Columns that keep their first value are changed only when `overwrite` names them.
+    """
+    kept = table.info["first"].difference(overwrite)
     before = read_head(connection, lock=True)
     names = key_columns(table)
     by_key = {key_of(names, row): row for row in rows}
@@ -49,7 +59,7 @@ def record(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> i
     entries: list[tuple[str, str]] = []
     for key, row in by_key.items():
         old = stored.get(key)
-        full = row if old is None else _changed(table, row, old)
+        full = row if old is None else _changed(kept, row, old)
         if full is not None:
             row_hash = hash_row(full)
             (new if old is None else changed).append({**full, "row_hash": row_hash})
@@ -62,9 +72,9 @@ def record(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> i
     return len(entries)
 
 
-def _changed(table: sa.Table, row: Row, old: Mapping[str, Any]) -> Row | None:
-    """Give the row to write over an old one; None when nothing but `first` columns differ."""
-    full = {**row, **{name: old[name] for name in table.info["first"]}}
+def _changed(kept: Collection[str], row: Row, old: Mapping[str, Any]) -> Row | None:
+    """Give the row to write over an old one; None when nothing but the kept columns differ."""
+    full = {**row, **{name: old[name] for name in kept if old[name] != ""}}
     same = all(full[name] == value for name, value in old.items() if name != "row_hash")
     return None if same else full
 

@@ -41,10 +41,10 @@ def json_text(value: Mapping[str, object]) -> str:
     return canonical_json(json.loads(json.dumps(value, default=str))).decode()
 
 
-def batches(rows: Iterable[T]) -> Iterator[list[T]]:
+def batches(rows: Iterable[T], size: int = BATCH_ROWS) -> Iterator[list[T]]:
     """Cut rows into lists that are written in one transaction each."""
     iterator = iter(rows)
-    while batch := list(islice(iterator, BATCH_ROWS)):
+    while batch := list(islice(iterator, size)):
         yield batch
 
 
@@ -53,6 +53,7 @@ def doc_source_row(row: Mapping[str, object]) -> Row:
     fetched = row.get("fetched_at")
     return {
         **{name: _text(row.get(name)) for name in _DOC_TEXTS},
+        "status_reason": "",
         "version": int(str(row.get("version") or 1)),
         "trust": float(str(row.get("trust") or 0.0)),
         "fetched_at": fetched.isoformat() if isinstance(fetched, datetime) else _text(fetched),

@@ -1,8 +1,8 @@
 """Tables of the ledger, and how a row is named and hashed.
 
 Nodes are named by text: `source:<name>`, `doc:<sha>`, `snap:<table>@<version>`, `index:<digest>`,
-`run:<uuid>`, `answer:<ulid>`, `part:<table>/<path>`, `blob:<sha>`, `model:<name>@<version>`. Times are ISO 8601 text in UTC,
-mappings are canonical JSON text, so that a row hashes alike in SQLite and in PostgreSQL.
+`run:<uuid>`, `answer:<ulid>`, `part:<table>/<path>`, `blob:<sha>`, `model:<name>@<version>`,
+`cache:<name>`, `prompt:<name>@<version>`. Times are ISO 8601 text in UTC, mappings are canonical JSON text, so that a row hashes alike in SQLite and in PostgreSQL.
 
 A `salt` is 16 random bytes in hexadecimal: when a row is erased its salt goes too, so that nobody
 can confirm by guessing what the hash in the log stood for.
@@ -33,7 +33,7 @@ def _real(name: str) -> sa.Column[float]:
 
 
 def _table(name: str, *columns: sa.Column[Any], first: tuple[str, ...] = ()) -> sa.Table:
-    """Define a table; columns in `first` keep the first value and never count as a change.
+    """Define a table; columns in `first` keep their first value but "", and never count as a change.
 
     Rows are looked up by the first key column, so few rows may share a value of it.
     """
@@ -61,6 +61,7 @@ doc_source = _table(
     _text("uri", key=True),
     _number("version"),
     _text("status"),
+    _text("status_reason"),  # why it was revoked; "" otherwise
     _text("title"),
     _text("mime"),
     _text("language"),
@@ -185,10 +186,10 @@ exposure = _table(
 trust = _table(
     "trust",
     _text("source", key=True),
+    _text("computed_at", key=True),
     _real("score"),
     _text("components"),  # JSON: name -> {value, weight, n, evidence}
     _text("run_id"),
-    _text("computed_at"),
 )
 
 trust_override = _table(
@@ -219,6 +220,7 @@ revocation = _table(
     _text("requested_at"),
     _text("state"),  # planned | running | done | failed
     _text("plan"),  # JSON
+    _text("failure"),  # why the last attempt failed; "" otherwise
     _text("done_at"),
     _text("certificate"),  # DSSE envelope as JSON; "" until done
 )
@@ -245,7 +247,12 @@ signing_key = _table(
 log = sa.Table(
     "log",
     metadata,
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column(
+        "seq",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),  # the row's own number there
+        primary_key=True,
+        autoincrement=False,
+    ),
     _text("kind"),
     _text("key"),
     _text("row_hash"),
