@@ -1,6 +1,6 @@
 """Models in the ledger: what each was trained on, document by document."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -113,13 +113,13 @@ class ModelRecords:
             )
         return _model(row)
 
-    def list(self) -> "list[Model]":
+    def list(self) -> Sequence[Model]:
         """Give all models, sorted by node."""
         query = sa.select(schema.model).order_by(schema.model.c.node)
         with reading(self.url) as connection:
             return [_model(row._asdict()) for row in connection.execute(query)]
 
-    def exposures(self, node: str) -> "list[Exposure]":
+    def exposures(self, node: str) -> Sequence[Exposure]:
         """Give what a model was trained on, sorted by source and document."""
         table = schema.exposure
         query = sa.select(table).where(table.c.model == node)
@@ -127,10 +127,10 @@ class ModelRecords:
             rows = connection.execute(query.order_by(table.c.source, table.c.doc_id)).all()
         return [Exposure(**{k: getattr(row, k) for k in _FIELDS}) for row in rows]
 
-    def exposed(self, doc_ids: Iterable[str], source: str = "") -> "list[Share]":
+    def exposed(self, doc_ids: Iterable[str], source: str = "") -> Sequence[Share]:
         """Give the models trained on any of the documents, with their share; of one source if named."""
         table, ids = schema.exposure, sorted(set(doc_ids))
-        found: dict[str, list[int]] = {}
+        found: dict[str, Sequence[int]] = {}
         for start in range(0, len(ids), _LOOKUP_KEYS):
             which = table.c.doc_id.in_(ids[start : start + _LOOKUP_KEYS])
             for row in self._sums(table.c.model, which, source):
@@ -138,7 +138,7 @@ class ModelRecords:
                 found[row[0]] = [a + int(b) for a, b in zip(sums, row[1:], strict=True)]
         return self._shares_of_models(found)
 
-    def exposed_to(self, source: str) -> "list[Share]":
+    def exposed_to(self, source: str) -> Sequence[Share]:
         """Give the models trained on any document of a source, with their share."""
         table = schema.exposure
         rows = self._sums(table.c.model, sa.true(), source)
@@ -178,7 +178,7 @@ class ModelRecords:
 
     def _sums(
         self, column: sa.Column[Any], which: sa.ColumnElement[bool], source: str = ""
-    ) -> "list[Any]":
+    ) -> Sequence[Any]:
         """Sum exposures by a column: its value, documents, samples, bytes."""
         table = schema.exposure
         documents = sa.func.count(sa.distinct(table.c.doc_id))
@@ -189,11 +189,11 @@ class ModelRecords:
         with reading(self.url) as connection:
             return list(connection.execute(query).all())
 
-    def _total(self, node: str) -> "list[int]":
+    def _total(self, node: str) -> Sequence[int]:
         rows = self._sums(schema.exposure.c.model, schema.exposure.c.model == node)
         return [int(n) for n in rows[0][1:]] if rows else [0, 0, 0]
 
-    def _shares_of_models(self, found: "dict[str, list[int]]") -> "list[Share]":
+    def _shares_of_models(self, found: Mapping[str, Sequence[int]]) -> Sequence[Share]:
         shares = [_share(node, sums, self._total(node)) for node, sums in found.items()]
         return sorted(shares, key=_largest)
 
@@ -242,7 +242,7 @@ def _model(row: Any) -> Model:
     return Model(**{name: row[name] for name in Model.__dataclass_fields__})
 
 
-def _share(name: str, sums: list[int], total: list[int]) -> Share:
+def _share(name: str, sums: Sequence[int], total: Sequence[int]) -> Share:
     return Share(
         name=name,
         n_documents=sums[0],

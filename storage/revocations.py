@@ -1,7 +1,7 @@
 """Revocations in the ledger: what was asked for, which steps are done, and the certificate."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -74,7 +74,7 @@ class Revocations:
         with reading(self.url) as connection:
             return _revocation(_row(connection, revocation_id))
 
-    def list(self, state: State | None = None) -> "list[Revocation]":
+    def list(self, state: State | None = None) -> Sequence[Revocation]:
         """Give all revocations, or those in a state, oldest first."""
         table = schema.revocation
         query = sa.select(table).order_by(table.c.requested_at, table.c.revocation_id)
@@ -93,7 +93,7 @@ class Revocations:
                 record(connection, schema.revocation_step, [row])
             record(connection, schema.revocation, [{**found, "state": "running", "failure": ""}])
 
-    def steps(self, revocation_id: str) -> "list[Step]":
+    def steps(self, revocation_id: str) -> Sequence[Step]:
         """Give the steps that are done, in the order in which they ended."""
         with reading(self.url) as connection:
             rows = _steps(connection, revocation_id)
@@ -146,7 +146,7 @@ def _open_row(connection: sa.Connection, revocation_id: str) -> Row:
     return row
 
 
-def _steps(connection: sa.Connection, revocation_id: str) -> "list[Any]":
+def _steps(connection: sa.Connection, revocation_id: str) -> Sequence[Any]:
     table = schema.revocation_step
     query = sa.select(table).where(table.c.revocation_id == revocation_id)
     return list(connection.execute(query.order_by(table.c.finished_at, table.c.step)).mappings())

@@ -120,7 +120,7 @@ class TrustRecords:
 
     def history(self, source: str) -> list[Score | Override]:
         """Give every score and every decision about a source, newest first."""
-        both = [*self._scores(source), *self._decisions(source)]
+        both: list[Score | Override] = [*self._scores(source), *self._decisions(source)]
         return sorted(both, key=_time, reverse=True)
 
     def feedback(self, answer_id: str, verdict: Verdict, who: str, why: str) -> None:
