@@ -18,58 +18,22 @@ from typing import TYPE_CHECKING
 from storage.errors import InputError, UnavailableError
 from storage.records import Problem
 from storage.spans.manifest import Entry, Manifest, read_manifest
+from storage.spans.records import (
+    LOCK_TIMEOUT_S,
+    MIN_UNITS,
+    SEGMENT_UNITS,
+    Passage,
+    SpanHit,
+    SpanMatch,
+    SpanReport,
+)
 
 if TYPE_CHECKING:
     from storage.spans.reader import Reader
 
-MIN_UNITS = 8
-SEGMENT_UNITS = 16_000_000
-"""Units after which a new segment begins: it is sorted in 10 to 15 bytes of memory a unit."""
-
-MOST_SEGMENTS = 8
-TIER = 4
-"""Neighbours within this factor in size are joined when there are so many of them."""
-
-DEAD_SHARE = 0.1
-LOCK_TIMEOUT_S = 300.0
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A document for the index: its name and its bytes."""
-
-    doc_id: str
-    text: bytes
-
-
-@dataclass(frozen=True)
-class SpanHit:
-    """An occurrence of a span: bytes of a document's text."""
-
-    doc_id: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class SpanMatch:
-    """A maximal span: bytes of the query, live occurrences in the corpus, the first of them."""
-
-    start: int
-    end: int
-    count: int
-    hits: tuple[SpanHit, ...]
-
-
-@dataclass(frozen=True)
-class SpanReport:
-    """What compaction did: segments and bytes before and after, documents dropped for good."""
-
-    segments_before: int
-    segments_after: int
-    bytes_before: int
-    bytes_after: int
-    purged: int
+__all__ = [
+    "MIN_UNITS", "Entry", "Passage", "SpanHit", "SpanIndex", "SpanMatch", "SpanReport",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

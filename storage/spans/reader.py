@@ -5,20 +5,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from storage.errors import CorruptError, MissingError
 from storage.files import explained
 from storage.spans.manifest import Entry, Manifest, read_manifest
+from storage.spans.records import SpanHit, SpanMatch
 from storage.spans.search import find
 from storage.spans.segment import Segment, open_segment
 from storage.spans.suffixes import trace_arrays
 from storage.spans.units import Scanner, UnitRule, scanner
-
-if TYPE_CHECKING:
-    from storage.spans.index import SpanHit, SpanMatch
 
 _ATTEMPTS = 20
 _MOST_READERS = 16
@@ -54,14 +51,12 @@ class Reader:
         max_count: int | None,
         *,
         shorter: bool = False,
-    ) -> list["SpanMatch"]:
+    ) -> list[SpanMatch]:
         """Find the maximal spans of a text over all segments.
 
         The union of each segment's maximal spans, without those inside another, is the set of
         maximal spans of all: what occurs anywhere occurs in one segment.
         """
-        from storage.spans.index import SpanMatch
-
         if self.scanner is None:
             return []
         units = self.scanner.units(text)
@@ -94,9 +89,7 @@ class Reader:
 
     def _hits(
         self, found: list[tuple[int, int, int]], length: int, limit: int
-    ) -> Iterator["SpanHit"]:
-        from storage.spans.index import SpanHit
-
+    ) -> Iterator[SpanHit]:
         for segment, (low, high, live) in zip(self.segments, found, strict=True):
             if limit <= 0:
                 return

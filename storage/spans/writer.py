@@ -5,23 +5,20 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from storage.files import explained, sync_folder, write_atomic
 from storage.spans.builder import MOST_BYTES, Builder, joined, thinned
 from storage.spans.manifest import NAME, Entry, Manifest, read_manifest, write_manifest
 from storage.spans.reader import open_reader, read_rule, rule_name
+from storage.spans.records import DEAD_SHARE, MOST_SEGMENTS, TIER, Passage, SpanReport
 from storage.spans.segment import Segment, open_segment
 from storage.spans.units import UnitRule, current_rule, scanner
-
-if TYPE_CHECKING:
-    from storage.spans.index import Passage, SpanReport
 
 _STAGING = ".staging-"
 
 
 def add_segment(
-    folder: Path, passages: Iterator["Passage"], most_units: int, run_id: str
+    folder: Path, passages: Iterator[Passage], most_units: int, run_id: str
 ) -> tuple[str, bool]:
     """Fill one segment with passages that are not live yet; give its name and whether none is left."""
     manifest = read_manifest(folder)
@@ -58,10 +55,8 @@ def tombstone(folder: Path, doc_ids: Collection[str]) -> int:
     return count
 
 
-def compact(folder: Path, purge: bool, most_units: int) -> "SpanReport":
+def compact(folder: Path, purge: bool, most_units: int) -> SpanReport:
     """Drop dead documents and join small segments; each step is a state of its own."""
-    from storage.spans.index import SpanReport
-
     first = read_manifest(folder)
     collect(folder, first)
     manifest, purged = _purged(folder, first, purge)
@@ -124,8 +119,6 @@ def _replace(folder: Path, manifest: Manifest, entries: Sequence[Entry], rule: s
 
 
 def _purged(folder: Path, manifest: Manifest, purge: bool) -> tuple[Manifest, int]:
-    from storage.spans.index import DEAD_SHARE
-
     purged = 0
     for entry in manifest.entries:
         least = 0.0 if purge else DEAD_SHARE * entry.documents
@@ -144,8 +137,6 @@ def _purged(folder: Path, manifest: Manifest, purge: bool) -> tuple[Manifest, in
 
 def _run_to_join(entries: Sequence[Entry], most_units: int) -> range:
     """Choose neighbours: `TIER` of about one size, or the smallest pair where there are too many."""
-    from storage.spans.index import MOST_SEGMENTS, TIER
-
     sizes = [max(1, entry.units) for entry in entries]
     for first in range(len(sizes) - TIER + 1):
         run = sizes[first : first + TIER]
