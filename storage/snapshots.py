@@ -1,5 +1,6 @@
 """Snapshots: a version of a table with its files and its root, written down in the ledger."""
 
+import json
 from dataclasses import dataclass, replace
 
 from storage.digest import sha256_hex
@@ -34,7 +35,7 @@ def record_snapshot(home: Home, table_name: str, run_id: str, root: str | None =
     if version < 0:
         return Snapshot(node="", version=version, root=table.root(), n_rows=0)
     node = f"snap:{table_name}@{version}"
-    known = {part.path: part.sha256 for part in ledger.parts(table_name)}
+    known = {part.path: part.sha256 for part in ledger.parts(table_name) if part.sha256}
     live = table.parts(version, known)
     n_rows = sum(part.n_rows for part in live)
     recorded = ledger.get("artifact", node)
@@ -49,6 +50,37 @@ def record_snapshot(home: Home, table_name: str, run_id: str, root: str | None =
     facts = {"version": version, "rows": n_rows, "parts": len(live)}
     ledger.add_artifact(node, "snapshot", table.root_url, found, run_id, facts)
     return Snapshot(node=node, version=version, root=found, n_rows=n_rows)
+
+
+def record_purge(home: Home, table_name: str, run_id: str, by: str) -> int:
+    """Record that the files of older versions are gone for good; count them.
+
+    A purged file keeps its row without a hash, a purged version is an artifact that says by what.
+    """
+    table, ledger = home.table(table_name), home.ledger
+    version = table.version()
+    if version < 0:
+        return 0
+    left = {part.path for part in [*table.live(version), *table.log_files(version)]}
+    recorded = [part for part in ledger.parts(table_name) if part.sha256]
+    gone = [
+        replace(part, sha256="", n_bytes=0, n_rows=0) for part in recorded if part.path not in left
+    ]
+    ledger.derive(by, [f"part:{table_name}/{part.path}" for part in gone], "purged")
+    ledger.add_parts(table_name, gone, run_id)
+    for number in range(max(table.purges().base, 0)):
+        _mark_purged(ledger, f"snap:{table_name}@{number}", by)
+    return len(gone)
+
+
+def _mark_purged(ledger: Ledger, node: str, by: str) -> None:
+    row = ledger.get("artifact", node)
+    if row is None or row["status"] == "purged":
+        return
+    params = {**json.loads(str(row["params"])), "purged_by": by}
+    names = ("kind", "path", "sha256", "run_id")
+    kind, path, sha256, run_id = (str(row[name]) for name in names)
+    ledger.add_artifact(node, kind, path, sha256, run_id, params, status="purged")
 
 
 def _record_documents(table: Table, ledger: Ledger, parts: list[Part]) -> None:

@@ -20,15 +20,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
+from storage import table_log
 from storage.digest import rows_root, sha256_hex
 from storage.errors import ConflictError, CorruptError, NotFoundError
 from storage.files import Files, explained
 from storage.records import Part
 from storage.schemas import TableSpec
+from storage.table_log import Purges
 
-LOG_FOLDER = "_delta_log"
 _COMMIT_TRIES = 20
 _COMMIT_PAUSE_S = 0.05
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -129,6 +130,48 @@ class Table:
 
         return self._retried(attempt, run_id)
 
+    def replace(self, changes: Mapping[str, Part | None], *, run_id: str, by: str = "") -> int:
+        """Take parts out of the table and put others in their place, in one version.
+
+        `changes` maps the path of a live part to the part that replaces it, or to None. Parts
+        that are live no longer are left out: another writer rewrote them. The commit carries no
+        value of any row.
+        """
+        metadata = {"run_id": run_id, **({"by": by} if by else {})}
+
+        def attempt(table: DeltaTable) -> int:
+            live = _live(table)
+            todo = {path: new for path, new in changes.items() if path in live}
+            added = [_add_action(new) for new in todo.values() if new and new.path not in live]
+            if todo:
+                table.create_write_transaction(
+                    [*(_remove_action(self._part_of(live[path])) for path in todo), *added],
+                    mode="append",
+                    schema=table.schema(),
+                    partition_by=list(self.spec.partition_by),
+                    commit_properties=CommitProperties(custom_metadata=metadata),
+                )
+                table.update_incremental()
+            return int(table.version())
+
+        return self._retried(attempt, run_id)
+
+    def read_part(self, path: str) -> pa.Table:
+        """Read one Parquet file of the table with the columns that it holds."""
+        return pq.read_table(pa.BufferReader(self.files.read(path)))
+
+    def purges(self) -> Purges:
+        """Say which versions were purged, and by what."""
+        return table_log.read_purges(self.files)
+
+    def checkpoint(self) -> int:
+        """Write the newest version's list of files as a checkpoint, and give the version."""
+        table = self._open()
+        if table is None:
+            return -1
+        table.create_checkpoint()
+        return int(table.version())
+
     def merge(self, rows: pa.Table, *, run_id: str) -> int:
         """Insert or replace rows by their key in one version; no version when nothing changes."""
         new = pl.DataFrame(pl.from_arrow(rows.select(self.spec.schema.names)))
@@ -172,16 +215,8 @@ class Table:
         ]
 
     def replayed(self, version: int) -> set[str]:
-        """Give the paths of a version from the commits alone, without checkpoints."""
-        paths: set[str] = set()
-        for commit in self.log_files(version):
-            for line in self.files.read(commit.path).splitlines():
-                action = json.loads(line)
-                if "add" in action:
-                    paths.add(unquote(action["add"]["path"]))
-                elif "remove" in action:
-                    paths.discard(unquote(action["remove"]["path"]))
-        return paths
+        """Give the paths of a version from the commits alone, from the last purge on."""
+        return table_log.replay(self.files, version)[0]
 
     def root(self, version: int | None = None) -> str:
         """Digest the rows over the stable columns, independent of their order and of the files."""
@@ -198,8 +233,7 @@ class Table:
 
     def log_files(self, version: int) -> list[Part]:
         """Give the commits of the Delta log up to a version; a commit is never written again."""
-        names = (f"{LOG_FOLDER}/{number:020d}.json" for number in range(version + 1))
-        return [Part(path=name, n_bytes=-1, n_rows=0, sha256="") for name in names]
+        return table_log.log_files(self.files, version)
 
     @property
     def files(self) -> Files:
@@ -220,6 +254,8 @@ class Table:
         return f"{folders}{name}.parquet"
 
     def _open(self, version: int | None = None) -> DeltaTable | None:
+        if version is not None:
+            self._refuse_purged(version)
         options = storage_options(self.root_url)
         try:
             return DeltaTable(self.root_url, version=version, storage_options=options or None)
@@ -233,6 +269,15 @@ class Table:
                 item=f"snap:{self.spec.name}@{version}",
                 way_out=f"The newest is {self.version()}",
             ) from error
+
+    def _refuse_purged(self, version: int) -> None:
+        by = self.purges().purged_by(version)
+        if by:
+            raise NotFoundError(
+                f"version {version} was purged by {by}",
+                item=f"snap:{self.spec.name}@{version}",
+                way_out=f"The oldest version that is left is {self.purges().base}",
+            )
 
     def _create(self, run_id: str) -> DeltaTable:
         with explained(self.root_url):
@@ -316,6 +361,16 @@ def _add_action(part: Part) -> AddAction:
         modification_time=time.time_ns() // 1_000_000,
         data_change=True,
         stats=json.dumps({"numRecords": part.n_rows}),
+    )
+
+
+def _remove_action(part: Part) -> RemoveAction:
+    return RemoveAction(
+        path=part.path,
+        data_change=True,
+        deletion_timestamp=time.time_ns() // 1_000_000,
+        size=part.n_bytes,
+        partition_values=dict(part.partition),
     )
 
 

@@ -11,8 +11,8 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ KEPT = 3
 
 _MANIFEST = "manifest.json"
 _CURRENT = "CURRENT"
+_TOMBSTONES = "TOMBSTONES.json"
 _STAGING = ".staging-"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _READ_BYTES = 1 << 20
@@ -41,6 +42,8 @@ class IndexFolder:
     path: Path
     digest: str
     manifest: Mapping[str, Any]
+    dead: frozenset[str] = frozenset()
+    """Documents that were revoked since: whoever searches passes over their passages."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class IndexStore:
         if len(digest) >= _LEAST_DIGITS and len(found) == 1:
             index = _read_folder(found[0])
             if index.digest.startswith(digest):
-                return index
+                return replace(index, dead=self.tombstones())
         raise NotFoundError(
             "no such index",
             item=f"index:{digest}",
@@ -111,6 +114,49 @@ class IndexStore:
         index = self.open(digest)
         self._make_current(index.digest)
         return index.digest
+
+    def tombstone(self, doc_ids: Iterable[str]) -> int:
+        """Take documents out of every index at once, before any is rebuilt; count the new ones."""
+        dead = self.tombstones()
+        more = dead.union(doc_ids)
+        if more != dead:
+            with explained(str(self.folder)):
+                write_atomic(self.folder / _TOMBSTONES, canonical_json(sorted(more)))
+                sync_folder(self.folder)
+        return len(more) - len(dead)
+
+    def tombstones(self) -> frozenset[str]:
+        """Give the documents that no search may find."""
+        try:
+            return frozenset(json.loads((self.folder / _TOMBSTONES).read_bytes()))
+        except FileNotFoundError:
+            return frozenset()
+        except ValueError as error:
+            raise CorruptError(
+                "cannot be read, so that nobody knows which documents may be found",
+                item=f"index:{_TOMBSTONES}",
+                way_out="Run the revocation again",
+            ) from error
+
+    def drop_others(self, digest: str) -> list[str]:
+        """Delete every index but one, and what killed builds left; give the digests' first halves.
+
+        With "" all are deleted, and none is current.
+        """
+        gone = [path for path in self._folders() if path.name != digest[:32]]
+        if not digest:
+            (self.folder / _CURRENT).unlink(missing_ok=True)
+        for path in [*gone, *self.folder.glob(f"{_STAGING}*")]:
+            shutil.rmtree(path)
+        return [path.name for path in gone]
+
+    def bury(self, doc_ids: Iterable[str]) -> None:
+        """Lift the tombstones of documents that no index holds any more."""
+        left = self.tombstones().difference(doc_ids)
+        if left:
+            write_atomic(self.folder / _TOMBSTONES, canonical_json(sorted(left)))
+        else:
+            (self.folder / _TOMBSTONES).unlink(missing_ok=True)
 
     def check(self, digest: str) -> list[Problem]:
         """Hash every file of an index again and name what differs."""

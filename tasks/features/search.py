@@ -39,9 +39,11 @@ class Filters:
     languages: frozenset[str] = frozenset()
     min_trust: float = 0.0
 
-    def mask(self, rows: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-        """Mark the rows that pass; None when all do."""
-        tests = []
+    def mask(
+        self, rows: pl.DataFrame, dead: frozenset[str] = frozenset()
+    ) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
+        """Mark the rows that pass and are of no dead document; None when all do."""
+        tests = [~pl.col("doc_id").is_in(list(dead))] if dead else []
         if self.sources:
             tests.append(pl.col("sources").list.set_intersection(list(self.sources)).list.len() > 0)
         if self.licences:
@@ -63,6 +65,8 @@ class Searcher:
     dense: Dense = field(repr=False)
     lexical: Bm25 = field(repr=False)
     encoder: TextEncoder = field(repr=False)
+    dead: frozenset[str] = field(default=frozenset(), repr=False)
+    """Revoked documents that the index still holds: their passages are never found."""
 
     @classmethod
     def open(cls, folder: IndexFolder, encoder: TextEncoder) -> "Searcher":
@@ -80,6 +84,7 @@ class Searcher:
             dense=Dense(folder.path, folder.manifest["dense"]),
             lexical=Bm25(folder.path / FOLDER),
             encoder=encoder,
+            dead=folder.dead,
         )
 
     def search(
@@ -98,7 +103,7 @@ class Searcher:
         """Give the k best passages of each question; the questions are embedded together."""
         if any(not question.strip() for question in questions) or k < 1:
             raise InputError("a question is empty, or k is below 1", way_out="Ask something")
-        mask = (filters or Filters()).mask(self.rows)
+        mask = (filters or Filters()).mask(self.rows, self.dead)
         if not questions:
             return []
         vectors = self.encoder.embed(questions, "query")

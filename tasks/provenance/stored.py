@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from storage.digest import sha256_hex
 from storage.errors import NotFoundError, SuyuanError
 from storage.home import Home
-from storage.tables import LOG_FOLDER, Table
+from storage.table_log import LOG_FOLDER
+from storage.tables import Table
 from tasks.provenance.report import Tally
 
 
@@ -13,10 +14,14 @@ def check_table(home: Home, name: str, tally: Tally) -> list[str]:
     """Hash every recorded file of a table again and give the sound files of its newest version."""
     table = home.table(name)
     try:
-        recorded = {part.path: part.sha256 for part in home.ledger.parts(name)}
+        parts = home.ledger.parts(name)
     except SuyuanError as error:
         tally.error(error, "ledger")
         return []
+    recorded = {part.path: part.sha256 for part in parts if part.sha256}
+    for part in parts:
+        if not part.sha256 and table.files.exists(part.path):
+            tally.problem(_node(table, part.path), "was purged, but is there")
     sound = {path for path, sha in recorded.items() if _is_sound(table, path, sha, tally)}
     try:
         live = {part.path for part in table.live()}
