@@ -1,5 +1,6 @@
 """Ingest a source: folders, URLs or the Python environment become documents with lineage."""
 
+from functools import partial
 from pathlib import Path
 
 from prefect import flow
@@ -14,6 +15,7 @@ from tasks.ingest.pipeline import IngestJob
 from tasks.ingest.report import IngestReport, report_of
 from tasks.ingest.sources import SourceSpec
 from tasks.provenance.licences import tag_licence
+from tasks.provenance.policy import load_policy, refusal_to_index
 from tasks.provenance.sensitivity import tag_sensitivity
 
 
@@ -54,15 +56,17 @@ def ingest(params: IngestParams) -> IngestReport:
     """Read a source into documents: what is new, changed, gone, quarantined, and under which licence."""
     settings = Settings().apply()
     store, spec = home(settings), params.spec()
+    policy = load_policy(settings.policy)
     job = IngestJob(
         items=(),
         spec=spec,
         blobs_url=settings.blobs_url,
         known={},
         taggers=(tag_licence, tag_sensitivity),
+        refusal=partial(refusal_to_index, policy),
     )
     with (
-        tracked("ingest", settings, params.model_dump()) as run,
+        tracked("ingest", settings, params.model_dump() | {"policy": policy.digest}) as run,
         dask_engine(settings, run.progress) as engine,
     ):
         listing = steps.list_source(spec)

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     lang: Literal["", "en", "zh"] = Field(
         "", description="Language of messages; empty means locale."
     )
+    policy: Path | None = Field(
+        None, description="Licence policy (TOML); empty means the packaged one."
+    )
     data: Path = Field(
         Path("../shared/data"), description="Labelled sets for benchmarks and tests."
     )

@@ -24,6 +24,9 @@ MAX_REJECT_BYTES = 8 << 20
 
 Tagger = Callable[[RawDocument, Extraction], Mapping[str, object]]
 """Gives columns of a document's row; a module-level function, so that it pickles."""
+Refusal = Callable[[str], str]
+"""Says why a document under a licence may not be taken, "" if it may; it pickles."""
+LICENCE_DENIED = "licence.denied"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class IngestJob:
     known: Mapping[str, str] = field(default_factory=dict)
     """doc_id of the live document at each URI."""
     taggers: tuple[Tagger, ...] = ()
+    refusal: Refusal | None = None
+    """Policy on licences; None takes every document."""
     lineage: bool = True
     """False leaves out taggers, layout and signature: only to measure what they cost."""
 
@@ -93,7 +98,12 @@ class _Batch:
             return
         if raw.mime == PYTHON and not extraction.text:
             return
-        self.rows.append(self._row(raw, doc_id, extraction))
+        lineage = self._lineage(raw, extraction)
+        if self._job.refusal and (denied := self._job.refusal(str(lineage["licence"]))):
+            self.reject(BadInput(uri=raw.uri, reason=LICENCE_DENIED, detail=denied))
+            return
+        lineage["layout_id"] = self._layout(extraction) if self._job.lineage else ""
+        self.rows.append({**self._row(raw, doc_id, extraction), **lineage})
 
     def reject(self, bad: BadInput, item: Item | None = None) -> None:
         """Keep a reject, with its bytes when they are few enough."""
@@ -131,13 +141,11 @@ class _Batch:
             "fetched_at": datetime.now(UTC),
             "published_at": raw.published_at,
             "meta": json.dumps(dict(raw.meta), ensure_ascii=False, sort_keys=True),
-            **self._lineage(raw, extraction),
         }
 
     def _lineage(self, raw: RawDocument, extraction: Extraction) -> dict[str, object]:
         """Give the columns that say where a text comes from and what may be done with it."""
         columns: dict[str, object] = {
-            "layout_id": "",
             "licence": UNKNOWN_LICENCE,
             "licence_evidence": "none",
             "licence_raw": "",
@@ -147,7 +155,6 @@ class _Batch:
         if self._job.lineage:
             from tasks.ingest.duplicates import signature
 
-            columns["layout_id"] = self._layout(extraction)
             columns["signature"] = signature(extraction.text)
             for tagger in self._job.taggers:
                 columns.update(tagger(raw, extraction))

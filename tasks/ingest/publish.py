@@ -11,7 +11,7 @@ from typing import Protocol
 import polars as pl
 import pyarrow as pa
 
-from storage.records import Reject
+from storage.records import UNKNOWN_LICENCE, Reject
 from storage.schemas import DOCUMENTS
 
 Row = Mapping[str, object]
@@ -37,14 +37,19 @@ class Change:
     returned: int = 0
 
 
-def known_documents(documents: pl.LazyFrame, source: str) -> dict[str, str]:
-    """Map each live URI of a source to its document id."""
-    frame = (
-        documents.filter((pl.col("source") == source) & (pl.col("status") == "live"))
-        .select("uri", "doc_id")
-        .collect()
-    )
-    return dict(frame.iter_rows())
+def known_documents(
+    documents: pl.LazyFrame, source: str, refusal: Callable[[str], str] | None = None
+) -> dict[str, str]:
+    """Map each live URI of a source to its document id.
+
+    What today's policy on licences refuses is left out, so that it is looked at again.
+    """
+    live = documents.filter((pl.col("source") == source) & (pl.col("status") == "live"))
+    frame = live.select("uri", "doc_id", pl.col("licence").fill_null(UNKNOWN_LICENCE)).collect()
+    if refusal is not None:
+        denied = [licence for licence in frame["licence"].unique() if refusal(licence)]
+        frame = frame.filter(~pl.col("licence").is_in(denied))
+    return dict(frame.select("uri", "doc_id").iter_rows())
 
 
 def plan_change(

@@ -6,7 +6,7 @@ from prefect.cache_policies import NO_CACHE
 from storage.home import Home
 from storage.snapshots import Snapshot, record_snapshot
 from tasks.ingest.connectors import Listing, list_items
-from tasks.ingest.pipeline import IngestJob
+from tasks.ingest.pipeline import LICENCE_DENIED, IngestJob
 from tasks.ingest.publish import plan_gone
 from tasks.ingest.scope import scope_of
 from tasks.ingest.sources import SourceSpec
@@ -44,12 +44,12 @@ def quarantine_rejects(home: Home, outcome: Outcome, run_id: str) -> int:
 
 @task(name="retire-missing", cache_policy=NO_CACHE)
 def retire_missing(home: Home, spec: SourceSpec, outcome: Outcome, run_id: str) -> int:
-    """Mark live documents that the source no longer holds as gone; return how many."""
+    """Mark as gone what the source no longer holds, or holds under a denied licence; count it."""
     gone = plan_gone(
         home.table("documents").scan(),
         spec.name,
         seen=outcome.seen,
-        rejected=[reject.uri for reject in outcome.rejects],
+        rejected=[r.uri for r in outcome.rejects if r.reason != LICENCE_DENIED],
         in_scope=scope_of(spec),
     )
     if gone.num_rows:

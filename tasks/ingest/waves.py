@@ -90,7 +90,7 @@ def ingest_waves(
 ) -> Outcome:
     """Read all items of a listing into the documents table; see the module for the guarantees."""
     documents = home.table("documents")
-    known = known_documents(documents.scan(), job.spec.name)
+    known = known_documents(documents.scan(), job.spec.name, job.refusal)
     clusters = Clusters(_cluster_members(documents.scan()))
     outcome = Outcome(rejects=list(listing.rejects))
     for wave in split_waves(listing.items):

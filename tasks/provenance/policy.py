@@ -180,8 +180,8 @@ def _cost(licences: frozenset[str], use: Use, policy: Policy) -> tuple[int, int,
 
 def _judge(licences: frozenset[str], use: Use, policy: Policy) -> Decision:
     rows = [(licence, policy.family(licence)) for licence in sorted(licences)]
-    verdicts: list[Verdict] = [family.verdict(use) for _, family in rows]
-    verdict = max(verdicts, key=VERDICTS.index, default="allow")
+    verdicts: list[Verdict] = ["allow", *(family.verdict(use) for _, family in rows)]
+    verdict = max(verdicts, key=VERDICTS.index)
     named = [row for row in rows if verdict != "deny" or row[1].verdict(use) == "deny"]
     obligations = {
         Obligation(licence=licence, kind=kind)

@@ -43,7 +43,7 @@ def default_policy() -> Policy:
 
 def load_policy(path: Path | None) -> Policy:
     """Load a user's table, or the default without one."""
-    if path is None:
+    if path is None or path == Path():  # SUYUAN_POLICY=""
         return default_policy()
     try:
         data = path.expanduser().read_bytes()
