@@ -1,4 +1,4 @@
-"""Build the search index: live passages become BM25 and FAISS files, measured and published at once."""
+"""Build the indexes: live passages become BM25 and FAISS files, live texts the span index."""
 
 from prefect import flow
 from pydantic import BaseModel, Field
@@ -9,6 +9,7 @@ from infra.tracking import tracked
 from tasks.features import steps
 from tasks.features.dense import DenseOptions
 from tasks.features.report import IndexReport, report_index
+from tasks.provenance.steps import index_spans
 
 
 class IndexParams(BaseModel):
@@ -30,14 +31,16 @@ class IndexParams(BaseModel):
 
 @flow(name="index")
 def index(params: IndexParams) -> IndexReport:
-    """Publish the index of the live corpus; the same inputs are not built twice."""
+    """Publish the index of the live corpus, and what tracing needs; nothing is built twice."""
     settings = Settings().apply()
+    store = home(settings)
     with tracked("index", settings, params.model_dump()) as run:
         site = steps.prepare(
-            home(settings), settings.embedder, settings.models, params.chunks.options(), run.id
+            store, settings.embedder, settings.models, params.chunks.options(), run.id
         )
         built = steps.publish_index(site, params.dense())
-        report = report_index(built)
+        spans = index_spans(store, run.id, run.progress)
+        report = report_index(built, spans.fields())
         for name, snapshot in built.inputs.items():
             run.dataset(name, snapshot.root, version=snapshot.version)
         run.dataset("index", built.digest, context="output")

@@ -1,5 +1,6 @@
 """What the flows of this noun tell: counts, data versions, times."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -75,11 +76,24 @@ class IndexReport(BaseModel):
     queries: int
     terms: int
     seconds: float
+    span_documents: int = 0
+    """Texts in the span index, by which any text is traced."""
+    span_added: int = 0
+    span_removed: int = 0
+    span_unreadable: int = 0
+    """Texts whose bytes are missing or damaged."""
+    span_segments: int = 0
+    span_units: int = 0
+    """Words, and characters of scripts without spaces."""
+    span_n_bytes: int = 0
+    """Size of the span index on disk."""
+    span_seconds: float = 0.0
 
     def metrics(self) -> dict[str, float]:
         """Give the numbers, for a tracker."""
         names = ("passages", "documents", "left_out", "nprobe", "recall", "terms", "seconds")
-        return {name: float(getattr(self, name)) for name in names}
+        spans = (name for name in type(self).model_fields if name.startswith("span_"))
+        return {name: float(getattr(self, name)) for name in (*names, *spans)}
 
     def markdown(self) -> str:
         """Summarise the index for the Prefect page."""
@@ -89,7 +103,10 @@ class IndexReport(BaseModel):
             f"{self.passages} passages of {self.documents} documents, {self.left_out} left out. "
             f"`{self.factory}`, nprobe {self.nprobe}: recall@{self.recall_k} {self.recall:.3f} "
             f"against exact search over {self.queries} sampled passages. BM25 over {self.terms} "
-            f"terms.\n"
+            f"terms.\n\n"
+            f"Span index: {self.span_documents} texts of {self.span_units} units in "
+            f"{self.span_segments} segments, {self.span_n_bytes} bytes; {self.span_added} texts "
+            f"added, {self.span_removed} removed, {self.span_unreadable} unreadable.\n"
         )
 
 
@@ -120,8 +137,8 @@ def report_features(
     )
 
 
-def report_index(built: Built) -> IndexReport:
-    """Say what the published index is."""
+def report_index(built: Built, spans: Mapping[str, float] | None = None) -> IndexReport:
+    """Say what the published index is; `spans` gives the fields of the span index."""
     manifest: dict[str, Any] = dict(built.manifest)
     dense = manifest["dense"]
     return IndexReport(
@@ -137,4 +154,9 @@ def report_index(built: Built) -> IndexReport:
         queries=dense["num_queries"],
         terms=manifest["bm25"]["num_terms"],
         seconds=round(built.seconds, 3),
+        **{name: _plain(value) for name, value in (spans or {}).items()},
     )
+
+
+def _plain(value: float) -> Any:
+    return round(value, 3) if isinstance(value, float) else value

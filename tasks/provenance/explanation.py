@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from storage.ledger import Edge
+from storage.records import Grade
+from tasks.provenance.grades import GradedEvidence, Note
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class Evidence:
     """One citation with everything behind it; offsets count bytes."""
 
     grade: str
+    """As proven now, which may be less than what was stored."""
     score: float
     chunk_id: str
     heading: tuple[str, ...]
@@ -53,12 +56,18 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class Sentence:
-    """Bytes [start, end) of the answer; without evidence, nothing was found that supports them."""
+    """Bytes [start, end) of the answer, their grade and their citations."""
 
     start: int
     end: int
     text: str
+    grade: Grade
+    """"none" says that no source was found."""
     evidence: tuple[Evidence, ...]
+    found: tuple[GradedEvidence, ...]
+    """Ties that the answer does not cite: found by tracing it, or through the model that wrote it."""
+    notes: tuple[Note, ...]
+    """What counts for nothing now, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +77,9 @@ class Explanation:
     answer_id: str
     question: str
     status: str
+    state: str
+    """live, stale (a document behind it was revoked or changed) or erased."""
+    stale_reason: str
     generator: str
     created_at: str
     sentences: tuple[Sentence, ...]

@@ -5,6 +5,7 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.home import Home
 from tasks.provenance.report import VerifyReport
+from tasks.provenance.span_index import Progress, SpanUpdate, update_span_index
 from tasks.provenance.verify import verify_all
 
 
@@ -12,3 +13,9 @@ from tasks.provenance.verify import verify_all
 def verify_everything(home: Home, sample: int | None) -> VerifyReport:
     """Re-read everything stored and prove it."""
     return verify_all(home, sample)
+
+
+@task(name="index-spans", cache_policy=NO_CACHE)
+def index_spans(home: Home, run_id: str, progress: Progress | None = None) -> SpanUpdate:
+    """Bring the span index up to the live documents."""
+    return update_span_index(home, run_id, progress)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from storage.ledger import Edge
 from tasks.provenance.explanation import Evidence, Explanation, Sentence
+from tasks.provenance.grades import GradedEvidence
 
 _PASSAGE_CHARS = 160
 
@@ -34,6 +35,21 @@ _LABELS: dict[str, tuple[str, str]] = {
     "exposed": ("exposed", "训练中出现过"),
     "influenced": ("influenced", "受其影响"),
     "none": ("no evidence", "无依据"),
+    "stale": ("stale", "已过期"),
+    "erased": ("erased", "已删除"),
+    "grade": ("grade", "等级"),
+    "found": ("found by tracing", "经溯源找到"),
+    "share": ("share of the model's samples", "占模型样本"),
+    "influence": ("influence", "影响力"),
+    "not_live": ("the cited document is no longer live", "所引文档已失效"),
+    "changed": ("the cited bytes have changed", "所引字节已改变"),
+    "not_equal": ("recorded as quoted, but the bytes differ", "记为引用原文，但字节不同"),
+    "unreadable": ("the cited bytes cannot be read", "所引字节无法读取"),
+    "similar": ("much the same stands in", "大致相同的文字见于"),
+    "no_span_index": (
+        "not traced: there is no span index; run `suyuan index`",
+        "未溯源：没有片段索引，请运行 `suyuan index`",
+    ),
 }
 
 
@@ -56,8 +72,13 @@ def _lines(explanation: Explanation, words: _Words) -> Iterator[str]:
     yield f"├─ {words['generator']}: {explanation.generator} · {words['at']} {explanation.created_at}"
     if explanation.status == "refused":
         yield f"├─ {words['refused']}"
+    if explanation.state != "live":
+        yield f"├─ {words[explanation.state]}: {explanation.stale_reason}"
+    if not explanation.sentences:
+        yield f"├─ {words['no_source']}"
     for number, sentence in enumerate(explanation.sentences, 1):
-        yield f"├─ {words['sentence']} {number}: {_short(sentence.text)}"
+        grade = words["no_source" if sentence.grade == "none" else sentence.grade]
+        yield f"├─ {words['sentence']} {number} [{grade}]: {_short(sentence.text)}"
         yield from (f"│  {line}" for line in _sentence_lines(sentence, words))
     yield f"└─ {words['made_by']}"
     root = f"answer:{explanation.answer_id}"
@@ -69,13 +90,37 @@ def _lines(explanation: Explanation, words: _Words) -> Iterator[str]:
 
 
 def _sentence_lines(sentence: Sentence, words: _Words) -> Iterator[str]:
-    if not sentence.evidence:
-        yield f"└─ {words['no_source']}"
-    for index, evidence in enumerate(sentence.evidence):
-        last = index == len(sentence.evidence) - 1
-        yield f"{'└─' if last else '├─'} {words[evidence.grade]} ({words['score']} {evidence.score:.2f})"
-        lines = _evidence_lines(evidence, words, sentence.text)
+    blocks = [
+        (_evidence_head(evidence, words), tuple(_evidence_lines(evidence, words, sentence.text)))
+        for evidence in sentence.evidence
+    ]
+    blocks += [_found_block(one, words) for one in sentence.found]
+    blocks += [(f"{words[note.code]} ({note.node[:16]})", ()) for note in sentence.notes]
+    if sentence.grade == "none":
+        blocks.append((words["no_source"], ()))
+    for index, (head, lines) in enumerate(blocks):
+        last = index == len(blocks) - 1
+        yield f"{'└─' if last else '├─'} {head}"
         yield from (f"{'   ' if last else '│  '}{line}" for line in lines)
+
+
+def _evidence_head(evidence: Evidence, words: _Words) -> str:
+    return f"{words[evidence.grade]} ({words['score']} {evidence.score:.2f})"
+
+
+def _found_block(one: GradedEvidence, words: _Words) -> tuple[str, tuple[str, ...]]:
+    """Show a tie that the answer does not cite itself."""
+    document = f"{words['document']} {one.doc_id[:12]} · {one.uri or one.source}"
+    if one.method == "trace":
+        place = f"{words['text_bytes']} {one.start}–{one.end}"
+        licence = f"{words['licence']} {one.licence}"
+        return f"{words[one.grade]} ({words['found']})", (f"{document} · {place}", licence)
+    if one.lds is not None:
+        value, low, high = one.lds
+        known = f"{words['influence']} {one.score:.2f}, LDS {value:.2f} [{low:.2f}, {high:.2f}]"
+    else:
+        known = f"{words['share']} {one.score:.2%}"
+    return f"{words[one.grade]} · {one.node} · {known}", (document,)
 
 
 def _evidence_lines(evidence: Evidence, words: _Words, sentence: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Why an answer says what it says: each sentence down to document, source and licence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -8,54 +8,59 @@ import polars as pl
 from storage.errors import SuyuanError
 from storage.home import Home
 from storage.ledger import Edge
-from storage.records import Answer, Citation
+from storage.records import Answer, Citation, Grade
 from tasks.provenance.explanation import CitedDocument, CitedSource, Evidence, Explanation, Sentence
+from tasks.provenance.grades import GradedSentence, grade_answer
 from tasks.provenance.tree import render
 
 __all__ = ["explain", "render"]
+
+Headings = Mapping[str, tuple[str, ...]]
 
 
 def explain(answer_id: str, home: Home) -> Explanation:
     """Gather the whole chain behind an answer; NotFoundError without the answer."""
     answer = home.ledger.answer(answer_id)
     headings = _headings(home, answer)
-    evidence = [_evidence(home, citation, headings) for citation in answer.citations]
     edges = home.ledger.up(f"answer:{answer.answer_id}")
     made_by = tuple(edge for edge in edges if not edge.dst.startswith("doc:"))
     return Explanation(
         answer_id=answer.answer_id,
         question=answer.question,
         status=answer.status,
+        state=answer.state,
+        stale_reason=answer.stale_reason,
         generator=answer.generator,
         created_at=answer.created_at.isoformat(timespec="seconds"),
-        sentences=tuple(_sentences(answer, evidence)),
+        sentences=tuple(
+            _sentence(home, answer, graded, headings) for graded in grade_answer(home, answer)
+        ),
         made_by=tuple(edge for edge in made_by if not edge.src.startswith("doc:")),
         runs=tuple(_runs(home, made_by)),
     )
 
 
-def _sentences(answer: Answer, evidence: Sequence[Evidence]) -> Iterator[Sentence]:
-    """Cut the answer at its citations; what lies between them is text without evidence."""
-    text, position = answer.text.encode(), 0
-    spans = sorted({(citation.a_start, citation.a_end) for citation in answer.citations})
-    for start, end in [*spans, (len(text), len(text))]:
-        if text[position:start].strip():
-            yield _sentence(text, position, start, ())
-        if end > start:
-            pairs = zip(answer.citations, evidence, strict=True)
-            mine = tuple(e for c, e in pairs if (c.a_start, c.a_end) == (start, end))
-            yield _sentence(text, start, end, mine)
-        position = max(position, end)
+def _sentence(home: Home, answer: Answer, graded: GradedSentence, headings: Headings) -> Sentence:
+    mine = (graded.start, graded.end)
+    grades = {one.ordinal: one.grade for one in graded.evidence if one.ordinal is not None}
+    return Sentence(
+        start=graded.start,
+        end=graded.end,
+        text=graded.text,
+        grade=graded.grade,
+        evidence=tuple(
+            _evidence(home, citation, grades.get(ordinal, "none"), headings)
+            for ordinal, citation in enumerate(answer.citations)
+            if (citation.a_start, citation.a_end) == mine
+        ),
+        found=tuple(one for one in graded.evidence if one.ordinal is None),
+        notes=graded.notes,
+    )
 
 
-def _sentence(text: bytes, start: int, end: int, evidence: tuple[Evidence, ...]) -> Sentence:
-    words = text[start:end].decode("utf-8", "replace").strip()
-    return Sentence(start=start, end=end, text=words, evidence=evidence)
-
-
-def _evidence(home: Home, citation: Citation, headings: dict[str, tuple[str, ...]]) -> Evidence:
+def _evidence(home: Home, citation: Citation, grade: Grade, headings: Headings) -> Evidence:
     return Evidence(
-        grade=citation.grade,
+        grade=grade,
         score=citation.score,
         chunk_id=citation.chunk_id,
         heading=headings.get(citation.chunk_id, ()),
