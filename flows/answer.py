@@ -2,6 +2,7 @@
 
 import sys
 import time
+from functools import partial
 
 from prefect import flow
 from pydantic import BaseModel, Field
@@ -14,6 +15,8 @@ from tasks.answer.origins import OriginalRanges
 from tasks.answer.pipeline import MAX_QUESTION_CHARS, AnswerOptions
 from tasks.answer.report import AnswerReport, report_of
 from tasks.features.search import Searcher
+from tasks.provenance.notices import owed_notices
+from tasks.provenance.policy import load_policy, refusal_to_quote
 from tasks.shared.embedding import encoder
 from tasks.shared.weights import prepare_encoder
 
@@ -40,8 +43,8 @@ def answer(params: AnswerParams) -> AnswerReport:
     started = time.monotonic()
     settings = Settings().apply()
     store = home(settings)
-    index = store.index_store.current()
-    with tracked("answer", settings, params.model_dump()) as run:
+    index, policy = store.index_store.current(), load_policy(settings.policy)
+    with tracked("answer", settings, params.model_dump() | {"policy": policy.digest}) as run:
         run.dataset("index", index.digest)
         model = encoder(
             prepare_encoder(settings.embedder, settings.models, _tell), settings.workers
@@ -59,11 +62,14 @@ def answer(params: AnswerParams) -> AnswerReport:
             run_id=run.id,
             index_digest=index.digest,
             source_range=OriginalRanges(store),
+            refusal=partial(refusal_to_quote, policy),
+            standing=store.trust_records.effective,
         )
         searcher = Searcher.open(index, model)
         reply = steps.answer(params.question, searcher, model, generator, options)
         steps.store(store, reply)
-        report = report_of(reply, time.monotonic() - started)
+        owed = owed_notices(store, reply.answer, policy)
+        report = report_of(reply, time.monotonic() - started, owed)
         run.metrics(report.metrics())
         run.text("answer.md", report.markdown())
         run.summary(report.markdown())

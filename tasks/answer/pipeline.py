@@ -1,7 +1,7 @@
 """From a question to a cited answer, or a refusal: retrieve, read, weigh, quote or check."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -38,6 +38,20 @@ class Searcher(Protocol):
         ...
 
 
+class Standing(Protocol):
+    """How far a source is trusted today, and who says so."""
+
+    @property
+    def trust(self) -> float:
+        """Trust from 0 to 1."""
+        ...
+
+    @property
+    def by(self) -> str:
+        """Either "declared", "computed" or "override"."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnswerOptions:
     """How to answer, and what to store with the answer."""
@@ -50,6 +64,18 @@ class AnswerOptions:
     gate: Gate | None = None
     """Relevance gate; None takes the fitted one of the encoder and language."""
     source_range: SourceRange = field(default=identity_range)
+    refusal: Callable[[str], str] | None = None
+    """Says why passages under a licence may not be quoted, "" if they may; None quotes all."""
+    standing: Callable[[str], Standing] | None = None
+    """Trust of a source today; None takes the trust that the index was built with."""
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """A passage that was found, but may not be quoted."""
+
+    hit: Hit
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +86,9 @@ class Reply:
     hits: tuple[Hit, ...]
     near_misses: tuple[Scored, ...] = ()
     """The best sentences, when the answer is a refusal."""
+    withheld: tuple[Withheld, ...] = ()
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """Trust of each source as of the answer."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +99,8 @@ class _Reading:
     hits: list[Hit]
     passages: list[Passage]
     scored: list[Scored]
+    withheld: tuple[Withheld, ...]
+    standings: Mapping[str, Standing]
 
 
 def answer_question(
@@ -82,14 +113,17 @@ def answer_question(
     """Answer from the index, every sentence cited; refuse when nothing relevant is found.
 
     Without a generator the answer quotes. A sentence that a generator writes is kept only when
-    a passage supports it; else the best quotation takes its place.
+    a passage supports it; else the best quotation takes its place. A passage whose licence
+    forbids quoting is neither read nor shown to a generator; the reply names it as withheld.
     """
     options = options or AnswerOptions()
-    reading = _read(_checked(question), searcher, encoder, options.k)
+    reading = _read(_checked(question), searcher, encoder, options)
     signals = relevance(reading.question, reading.hits, reading.scored, searcher.idf)
     gate = options.gate or gate_for(encoder.name, reading.question, reading.hits)
     signals["p_answerable"] = gate.probability(signals)
     signals["threshold"] = gate.threshold
+    if reading.withheld:
+        signals["withheld"] = float(len(reading.withheld))
     if not reading.scored or signals["p_answerable"] < gate.threshold:
         return _refusal(reading, generator, options, signals)
     selected = select_sentences(reading.scored, options.max_sentences)
@@ -98,8 +132,7 @@ def answer_question(
         checker = SupportChecker(reading.passages, encoder, searcher.idf)
         parts = _checked_text(generator, reading, checker, parts, signals)
     composed = compose(parts, options.source_range)
-    answer = _answer(reading, generator, options, signals, composed)
-    return Reply(answer=answer, hits=tuple(reading.hits))
+    return _reply(reading, _answer(reading, generator, options, signals, composed))
 
 
 def _checked(question: str) -> str:
@@ -113,11 +146,30 @@ def _checked(question: str) -> str:
     return question
 
 
-def _read(question: str, searcher: Searcher, encoder: TokenEncoder, k: int) -> _Reading:
-    hits = searcher.search(question, k)
+def _read(
+    question: str, searcher: Searcher, encoder: TokenEncoder, options: AnswerOptions
+) -> _Reading:
+    found = searcher.search(question, options.k)
+    reasons = [options.refusal(hit.licence) if options.refusal else "" for hit in found]
+    withheld = tuple(Withheld(hit, why) for hit, why in zip(found, reasons, strict=True) if why)
+    hits = [hit for hit, why in zip(found, reasons, strict=True) if not why]
+    standings: dict[str, Standing] = {}
+    if options.standing:
+        standings = {name: options.standing(name) for name in {hit.source for hit in hits}}
+        hits = [replace(hit, trust=standings[hit.source].trust) for hit in hits]
     passages = read_passages(hits[:MAX_READ], encoder)
     scored = Scorer(question, encoder, searcher.idf).score(passages)
-    return _Reading(question, hits, passages, scored)
+    return _Reading(question, hits, passages, scored, withheld, standings)
+
+
+def _reply(reading: _Reading, answer: Answer, near_misses: Sequence[Scored] = ()) -> Reply:
+    return Reply(
+        answer=answer,
+        hits=tuple(reading.hits),
+        near_misses=tuple(near_misses),
+        withheld=reading.withheld,
+        standings=reading.standings,
+    )
 
 
 def _quotations(selected: Sequence[Selected]) -> list[Sentence]:
@@ -192,8 +244,7 @@ def _refusal(
     signals: dict[str, float],
 ) -> Reply:
     nearest = sorted(reading.scored, key=lambda one: -one.score)[:_NEAR_MISSES]
-    answer = _answer(reading, generator, options, signals)
-    return Reply(answer=answer, hits=tuple(reading.hits), near_misses=tuple(nearest))
+    return _reply(reading, _answer(reading, generator, options, signals), nearest)
 
 
 def _answer(

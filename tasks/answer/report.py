@@ -3,12 +3,12 @@
 import html
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from storage.records import Citation, Grade, Hit
-from tasks.answer.pipeline import Reply
+from storage.records import Citation, Grade
+from tasks.answer.pipeline import Reply, Withheld
 from tasks.answer.scoring import Scored
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -23,6 +23,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "text": ("bytes {start}-{end} of the extracted text", "提取文本第 {start}-{end} 字节"),
     "quoted": ("quoted", "原文引用"),
     "cited": ("in other words", "转述"),
+    "override": ("trust {trust:.2f} by decision of a person", "可信度 {trust:.2f}（人工设定）"),
+    "withheld": ("Found, but not to be quoted under its licence", "已找到，但许可证不允许引用"),
+    "notices": ("Notices owed", "须附声明"),
+    "conflict": (
+        "Keep these quotations apart, their licences cannot cover one text",
+        "以下许可证不能用于同一文本，请分开引用",
+    ),
 }
 
 
@@ -44,6 +51,52 @@ class CitedPlace(BaseModel):
     end: int
     src_start: int | None
     src_end: int | None
+    trust: float
+    trust_by: str
+    """Either "declared", "computed" or "override"; "index" for what the index was built with."""
+
+
+class WithheldPlace(BaseModel):
+    """A document that was found, but whose licence forbids quoting it."""
+
+    title: str
+    uri: str
+    source: str
+    licence: str
+    reason: str
+
+
+class NoticeOwed(BaseModel):
+    """What whoever shows the answer owes to one document."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    title: str
+    author: str
+    publisher: str
+    source: str
+    uri: str
+    licence: str
+    chosen: str
+    names: list[str]
+    urls: list[str]
+    obligations: list[str]
+    text: str
+    text_zh: str
+
+
+class Owed(Protocol):
+    """What a licence policy says that an answer owes."""
+
+    @property
+    def notices(self) -> Sequence[object]:
+        """Objects with the attributes of NoticeOwed."""
+        ...
+
+    @property
+    def conflicts(self) -> Sequence[str]:
+        """Licences that cannot cover one text."""
+        ...
 
 
 class NearMiss(BaseModel):
@@ -65,6 +118,9 @@ class AnswerReport(BaseModel):
     index: str
     citations: list[CitedPlace]
     near_misses: list[NearMiss]
+    withheld: list[WithheldPlace]
+    notices: list[NoticeOwed]
+    licence_conflicts: list[str]
     signals: dict[str, float]
     seconds: float
 
@@ -78,6 +134,7 @@ class AnswerReport(BaseModel):
             **self.signals,
             "answered": float(self.status == "answered"),
             "citations": float(len(self.citations)),
+            "notices": float(len(self.notices)),
             "seconds": self.seconds,
         }
 
@@ -88,6 +145,7 @@ class AnswerReport(BaseModel):
 
     def _lines(self, lang: str) -> Iterator[str]:
         yield from self._body(lang)
+        yield from self._terms(lang)
         yield ""
         yield f"{_say('answer', lang)}: {self.answer_id}"
 
@@ -109,9 +167,21 @@ class AnswerReport(BaseModel):
         for place in self.citations:
             yield _place(place, lang)
 
+    def _terms(self, lang: str) -> Iterator[str]:
+        """Say what may not be quoted, and what quoting the rest asks for."""
+        for title, lines in (
+            ("withheld", [f"{p.uri} ({p.licence})" for p in self.withheld]),
+            ("notices", [n.text_zh if lang == "zh" else n.text for n in self.notices]),
+            ("conflict", self.licence_conflicts),
+        ):
+            if lines:
+                yield ""
+                yield f"{_say(title, lang)}:"
+                yield from (f"  - {_printable(line)}" for line in lines)
 
-def report_of(reply: Reply, seconds: float) -> AnswerReport:
-    """Describe a reply."""
+
+def report_of(reply: Reply, seconds: float, owed: Owed | None = None) -> AnswerReport:
+    """Describe a reply, with what it owes for its quotations."""
     answer = reply.answer
     return AnswerReport(
         answer_id=answer.answer_id,
@@ -120,31 +190,49 @@ def report_of(reply: Reply, seconds: float) -> AnswerReport:
         answer=answer.text,
         generator=answer.generator,
         index=answer.index_digest,
-        citations=list(_places(answer.text.encode(), answer.citations, reply.hits)),
+        citations=list(_places(answer.text.encode(), answer.citations, reply)),
         near_misses=[_near_miss(scored) for scored in reply.near_misses],
+        withheld=_withheld(reply.withheld),
+        notices=[NoticeOwed.model_validate(one) for one in owed.notices] if owed else [],
+        licence_conflicts=list(owed.conflicts) if owed else [],
         signals=dict(answer.signals),
         seconds=round(seconds, 3),
     )
 
 
-def _places(
-    text: bytes, citations: Sequence[Citation], hits: Sequence[Hit]
-) -> Iterator[CitedPlace]:
-    found = {hit.chunk_id: hit for hit in hits}
+def _places(text: bytes, citations: Sequence[Citation], reply: Reply) -> Iterator[CitedPlace]:
+    found = {hit.chunk_id: hit for hit in reply.hits}
     for mark, citation in enumerate(citations, 1):
-        hit = found[citation.chunk_id]
+        hit, standing = found[citation.chunk_id], reply.standings.get(citation.source)
         chunk = hit.text.encode()
         yield CitedPlace(
             mark=mark,
             sentence=text[citation.a_start : citation.a_end].decode(),
             quote=chunk[citation.start - hit.start : citation.end - hit.start].decode(),
             title=hit.title,
+            trust=standing.trust if standing else hit.trust,
+            trust_by=standing.by if standing else "index",
             **{
                 name: getattr(citation, name)
                 for name in CitedPlace.model_fields
                 if name in Citation.__dataclass_fields__
             },
         )
+
+
+def _withheld(passages: Sequence[Withheld]) -> list[WithheldPlace]:
+    """Name each document once."""
+    places = {(one.hit.source, one.hit.uri): one for one in passages}
+    return [
+        WithheldPlace(
+            title=one.hit.title,
+            uri=one.hit.uri,
+            source=one.hit.source,
+            licence=one.hit.licence,
+            reason=one.reason,
+        )
+        for one in places.values()
+    ]
 
 
 def _near_miss(scored: Scored) -> NearMiss:
@@ -157,10 +245,10 @@ def _place(place: CitedPlace, lang: str) -> str:
     else:
         span = _say("original", lang).format(start=place.src_start, end=place.src_end)
     title = f"{_printable(place.title)} · " if place.title else ""
-    return (
-        f"  [{place.mark}] {title}{_printable(place.uri)} ({place.licence}), {span}, "
-        f"{_say(place.grade, lang)}"
-    )
+    parts = [f"{title}{_printable(place.uri)} ({place.licence})", span, _say(place.grade, lang)]
+    if place.trust_by == "override":
+        parts.append(_say("override", lang).format(trust=place.trust))
+    return f"  [{place.mark}] {', '.join(parts)}"
 
 
 def _say(key: str, lang: str) -> str:

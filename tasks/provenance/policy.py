@@ -29,6 +29,7 @@ __all__ = [
     "default_policy",
     "load_policy",
     "refusal_to_index",
+    "refusal_to_quote",
     "select_for_training",
 ]
 
@@ -142,6 +143,12 @@ def refusal_to_index(policy: Policy, licence: str) -> str:
         "state another licence with --licence if you hold one, or change the file that "
         "SUYUAN_POLICY names, and ingest again"
     )
+
+
+def refusal_to_quote(policy: Policy, licence: str) -> str:
+    """Say why passages under this licence may not be quoted; "" if they may."""
+    decision = _decide(licence, "quote", policy)
+    return "" if decision.allowed else f"the policy {policy.name!r} denies it: {decision.because}"
 
 
 @lru_cache(maxsize=4096)
