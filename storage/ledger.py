@@ -13,6 +13,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from storage import answers, erasure
+from storage import ledger_queries as queries
 from storage import ledger_schema as schema
 from storage.erasure import LOOKUP_KEYS
 from storage.errors import CorruptError, NotFoundError
@@ -45,6 +46,19 @@ class Edge:
     dst: str
     src: str
     rel: str
+
+
+@dataclass(frozen=True)
+class Cited:
+    """A document that an answer quotes or cites, and the source that it came from."""
+
+    doc_id: str
+    source: str
+    uri: str
+    licence: str
+    grade: str
+    status: str
+    """Of the source: active or revoked; "" when it is not registered."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +152,14 @@ class Ledger:
                 made = edge_rows([(node, f"run:{run_id}", "generated")])
                 record(connection, schema.derived, made)
 
+    def artifacts(self, kind: str) -> list[Row]:
+        """Give all artifacts of a kind, sorted by node."""
+        table = schema.artifact
+        query = sa.select(table).where(table.c.kind == kind).order_by(table.c.node)
+        with reading(self.url) as connection:
+            rows = connection.execute(query).mappings()
+            return [{k: v for k, v in row.items() if k != "row_hash"} for row in rows]
+
     def derive(self, dst: str, sources: Iterable[str], rel: str) -> None:
         """Record that `dst` came from each of the sources."""
         for batch in batches((dst, src, rel) for src in sources):
@@ -179,13 +201,22 @@ class Ledger:
                 count += record(connection, schema.derived, edge_rows(edges))
         return count
 
+    def cited(self, answer_id: str) -> list[Cited]:
+        """Give the documents and sources behind an answer, without what indexes and runs add."""
+        values = {"answer_id": answer_id.removeprefix("answer:")}
+        with reading(self.url) as connection:
+            rows = connection.execute(queries.CITED, values)
+            return [Cited(*row) for row in dict.fromkeys(map(tuple, rows))]
+
     def answers_of(self, doc_ids: Iterable[str]) -> list[str]:
         """Give the ids of all answers that quote or cite any of the documents, sorted."""
-        span, found = schema.answer_span, set[str]()
-        for batch in batches(doc_ids, LOOKUP_KEYS):
-            query = sa.select(span.c.answer_id).where(span.c.doc_id.in_(batch)).distinct()
-            with reading(self.url) as connection:
-                found.update(connection.execute(query).scalars())
+        found: set[str] = set()
+        with reading(self.url) as connection:
+            for batch in batches(doc_ids, LOOKUP_KEYS):
+                one = len(batch) == 1
+                query = queries.ANSWERS_OF if one else queries.ANSWERS_OF_MANY
+                values = {"doc_id": batch[0]} if one else {"doc_ids": batch}
+                found.update(connection.execute(query, values).scalars())
         return sorted(found)
 
     def mark_answers(self, ids: Iterable[str], state: Literal["live", "stale"], reason: str) -> int:

@@ -18,6 +18,14 @@ from storage.records import Problem
 BUSY_S = 120
 """How long a writer waits for another one before it gives up."""
 
+_SQLITE = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "cell_size_check=ON",
+    "secure_delete=ON",  # overwritten and deleted rows are zeroed
+    "wal_autocheckpoint=8000",  # pages
+    "cache_size=-65536",  # KiB, at most
+)
 _SCHEMA_LOCK = 0x5375_7975_616E
 _WAY_OUT = "Check SUYUAN_LEDGER_URL and that its server is up"
 
@@ -74,7 +82,7 @@ def _sqlite(url: str) -> sa.Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite alone
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "cell_size_check=ON"):
+    for setting in _SQLITE:
         connection.execute(f"PRAGMA {setting}")
 
 
@@ -137,17 +145,16 @@ def check_file(connection: sa.Connection) -> list[Problem]:
 @contextlib.contextmanager
 def _errors(url: str) -> Iterator[None]:
     """Turn driver errors into ours, without the password of the URL."""
-    item = sa.make_url(url).render_as_string(hide_password=True)
     try:
         yield
-    except sa.exc.OperationalError as error:
-        raise UnavailableError(_first_line(error), item=item, way_out=_WAY_OUT) from error
     except sa.exc.DatabaseError as error:
-        raise _database_error(error, item) from error
+        raise _explained(error, sa.make_url(url).render_as_string(hide_password=True)) from error
 
 
-def _database_error(error: sa.exc.DatabaseError, item: str) -> SuyuanError:
+def _explained(error: sa.exc.DatabaseError, item: str) -> SuyuanError:
     cause = _first_line(error)
+    if isinstance(error, sa.exc.OperationalError):
+        return UnavailableError(cause, item=item, way_out=_WAY_OUT)
     if "malformed" in cause or "not a database" in cause or "corrupt" in cause:
         return CorruptError(cause, item=item, way_out="Restore the ledger from a copy")
     return UnavailableError(cause, item=item, way_out=_WAY_OUT)

@@ -17,6 +17,7 @@ from storage.ledger_schema import (
     key_of,
     log,
 )
+from storage.ledger_shape import insert, shape_of
 from storage.records import Problem
 
 _LOOKUP_ROWS = 1_000
@@ -51,8 +52,8 @@ def record(
     """
     kept = table.info["first"].difference(overwrite)
     before = read_head(connection, lock=True)
-    names = key_columns(table)
-    by_key = {key_of(names, row): row for row in rows}
+    shape = shape_of(table)
+    by_key = {shape.key(row): row for row in rows}
     stored = _stored(connection, table, list(by_key.values()))
     new: list[Row] = []
     changed: list[Row] = []
@@ -61,14 +62,14 @@ def record(
         old = stored.get(key)
         full = row if old is None else _changed(kept, row, old)
         if full is not None:
-            row_hash = hash_row(full)
+            row_hash = shape.hash(full)
             (new if old is None else changed).append({**full, "row_hash": row_hash})
             entries.append((key, row_hash))
     if new:
-        connection.execute(sa.insert(table), new)
+        insert(connection, table, new)
     if changed:
         _update(connection, table, changed)
-    _append(connection, table.name, entries, before)
+    _append(connection, shape.kind, entries, before)
     return len(entries)
 
 
@@ -111,11 +112,11 @@ def _append(
     if not entries:
         return
     chain = before.chain
-    rows = []
+    rows: list[Row] = []
     for seq, (key, row_hash) in enumerate(entries, before.seq + 1):
         chain = chain_hash(chain, kind, key, row_hash)
         rows.append({"seq": seq, "kind": kind, "key": key, "row_hash": row_hash, "chain": chain})
-    connection.execute(sa.insert(log), rows)
+    insert(connection, log, rows)
     connection.execute(sa.update(head).values(seq=before.seq + len(rows), chain=chain))
 
 

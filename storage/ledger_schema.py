@@ -91,6 +91,7 @@ artifact = _table(
 )
 
 derived = _table("derived", _text("dst", key=True), _text("src", key=True), _text("rel", key=True))
+derived.dialect_options["sqlite"]["with_rowid"] = False  # the key is the row: keep it once
 
 run = _table(
     "run",
@@ -329,7 +330,8 @@ def key_columns(table: sa.Table) -> list[str]:
 
 def key_of(names: Sequence[str], row: Mapping[str, Any]) -> str:
     """Name a row inside its table: the key columns joined by "|", which is escaped inside them."""
-    return "|".join([str(row[name]).replace("|", "%7C") for name in names])
+    words = [str(row[name]) for name in names]
+    return "|".join([word.replace("|", "%7C") if "|" in word else word for word in words])
 
 
 def hash_row(row: Mapping[str, Any]) -> str:

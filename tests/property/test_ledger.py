@@ -52,16 +52,15 @@ def test_any_changed_or_removed_row_is_found(rows, table, data):
         ledger = Ledger(f"sqlite:///{folder}/l.db")
         ledger.add_documents(rows)
         with sqlite3.connect(Path(folder) / "l.db") as connection:
-            found = connection.execute(f"SELECT rowid, * FROM {table}")
-            names = [column[0] for column in found.description][1:]
+            found = connection.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in found.description]
             row = data.draw(st.sampled_from(found.fetchall()))
             column = data.draw(st.sampled_from([None, *names]))
+            this = " AND ".join(f'"{name}" = ?' for name in names)
             if column is None:
-                connection.execute(f"DELETE FROM {table} WHERE rowid = ?", row[:1])
+                connection.execute(f"DELETE FROM {table} WHERE {this}", row)
             else:
-                value = row[1 + names.index(column)]
+                value = row[names.index(column)]
                 other = f"{value}x" if isinstance(value, str) else value + 10_000
-                connection.execute(
-                    f'UPDATE {table} SET "{column}" = ? WHERE rowid = ?', (other, row[0])
-                )
+                connection.execute(f'UPDATE {table} SET "{column}" = ? WHERE {this}', (other, *row))
         assert ledger.verify() != []
