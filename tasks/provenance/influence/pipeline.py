@@ -1,0 +1,239 @@
+"""From documents to a trained small model, its scores, their calibration, and the stored index."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from storage.digest import canonical_json, sha256_hex
+from storage.errors import MissingError
+from storage.home import Home
+from storage.schemas import DOCUMENTS
+from storage.snapshots import Snapshot, record_snapshot
+from tasks.provenance.influence.calibrate import (
+    MIN_SUBSETS,
+    Progress,
+    Retrained,
+    draw_subsets,
+    retrain,
+)
+from tasks.provenance.influence.ekfac import fit_factors
+from tasks.provenance.influence.evaluation import read_evaluation
+from tasks.provenance.influence.samples import (
+    Cut,
+    Samples,
+    Split,
+    choose_documents,
+    cut_documents,
+    encode_texts,
+    read_documents,
+)
+from tasks.provenance.influence.scoring import (
+    Calibration,
+    Explained,
+    Halves,
+    Method,
+    combine_parts,
+    halve,
+)
+from tasks.provenance.influence.store import index_root, write_index
+from tasks.provenance.influence.totals import Effect, Total, leave_out, totals
+
+Floats = NDArray[np.float64]
+NAME = "influence-proxy"
+"""Name of the small model in the registry and the ledger."""
+HELD_OUT = "held-out windows"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """Samples of the live documents, and the snapshot that they come from."""
+
+    split: Split
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained model as bytes and as something to explain."""
+
+    explained: Explained
+    options: Mapping[str, Any]
+    weights: tuple[bytes, ...]
+    """One safetensors file a checkpoint; the last one is the model."""
+
+    tokenizer: str
+
+    @property
+    def sha256(self) -> str:
+        """Content address of the model."""
+        return sha256_hex(self.weights[-1])
+
+    def write_files(self, folder: Path) -> list[Path]:
+        """Write weights, tokenizer and options into a folder, for the tracker to keep."""
+        contents = {
+            "model.safetensors": self.weights[-1],
+            "tokenizer.json": self.tokenizer.encode(),
+            "options.json": canonical_json(dict(self.options)),
+        }
+        for name, data in contents.items():
+            (folder / name).write_bytes(data)
+        return [folder / name for name in contents]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Texts whose loss is explained."""
+
+    name: str
+    samples: Samples
+    refused: tuple[str, ...] = ()
+
+    @property
+    def num_texts(self) -> int:
+        """Count the texts; a long one has several windows."""
+        return self.samples.rows["doc_id"].n_unique()
+
+
+def draw(
+    home: Home,
+    cut: Cut,
+    max_documents: int,
+    seed: int,
+    run_id: str,
+    allowed: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows,
+) -> Drawn:
+    """Cut samples from live documents that are allowed; the seed decides which documents."""
+    snapshot = record_snapshot(home, DOCUMENTS.name, run_id)
+    if not snapshot.node:
+        raise MissingError("there are no documents", way_out="Run `suyuan ingest` first")
+    columns = ("doc_id", "source", "licence", "text_id", "text_bytes")
+    live = home.table(DOCUMENTS.name).scan(snapshot.version).filter(pl.col("status") == "live")
+    rows = live.filter(pl.col("text_bytes") >= cut.min_bytes).select(columns).collect()
+    chosen = choose_documents(allowed(rows), max_documents, seed)
+    return Drawn(
+        split=cut_documents(read_documents(chosen, home.blobs.get), cut), snapshot=snapshot
+    )
+
+
+def train(split: Split, epochs: int, method: Method, seed: int, folder: Path) -> Trained:
+    """Train the small model and, for gradients, estimate its curvature into files of the folder.
+
+    An early checkpoint is kept beside the last one: gradients say more before the loss is small.
+    """
+    from tasks.provenance.influence.proxy import Proxy, ProxyOptions, dump_weights
+
+    options = ProxyOptions(
+        vocabulary=split.vocabulary, epochs=epochs, checkpoints=(max(1, epochs // 3),)
+    )
+    trainer = Proxy(options=options)
+    models = trainer.train(split.train.tokens, seed)
+    factors = folder / "factors"
+    if method == "combined":
+        fit_factors(trainer, models, split.train.tokens, factors)
+    return Trained(
+        explained=Explained(
+            trainer=trainer, models=models, train=split.train.tokens, factors=factors
+        ),
+        options=trainer.facts(),
+        tokenizer=split.tokenizer,
+        weights=tuple(dump_weights(model) for model in models),
+    )
+
+
+def evaluation(path: str, split: Split) -> Evaluation:
+    """Read the texts of a file, or take the windows that follow the training samples."""
+    if not path:
+        return Evaluation(name=HELD_OUT, samples=split.held_out)
+    found = read_evaluation(Path(path))
+    samples = encode_texts(found.texts, split.tokenizer, split.train.tokens.shape[1])
+    return Evaluation(name=Path(path).name, samples=samples, refused=found.refused)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrainings:
+    """What was measured by training again: on random halves, and without each source."""
+
+    subsets: Retrained | None
+    halves: Halves | None
+    removed: Mapping[str, Effect]
+
+
+def enough_subsets(number: int) -> int:
+    """Refuse a number of retrainings that is too small to fit on one half and judge on the other."""
+    if 0 < number < 2 * MIN_SUBSETS:
+        raise ValueError(f"calibrate with at least {2 * MIN_SUBSETS} subsets, or with 0")
+    return number
+
+
+def retrain_all(
+    model: Trained, split: Split, queries: Samples, subsets: int, seeds: range, progress: Progress
+) -> Retrainings:
+    """Train on random halves of the documents and without each source; nothing for 0 subsets."""
+    if not subsets:
+        return Retrainings(subsets=None, halves=None, removed={})
+    trainer, rows, tokens = model.explained.trainer, split.train.rows, split.train.tokens
+    masks = draw_subsets(rows["doc_id"].to_list(), subsets, seeds[0])
+    found = retrain(trainer, tokens, queries.tokens, masks, seeds, progress)
+    by_text = Retrained(masks=masks, losses=queries.by_text(found.losses.T).T)
+    sources = rows["source"].to_list()
+    removed = leave_out(trainer, tokens, sources, queries, seeds, progress)
+    halves = halve(by_text.losses.shape[1], subsets, seeds[0])
+    return Retrainings(subsets=by_text, halves=halves, removed=removed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """Totals of sources and of documents, the most helpful first."""
+
+    sources: list[Total]
+    documents: list[Total]
+
+
+def totals_of(
+    parts: Mapping[str, Floats],
+    method: Method,
+    calibration: Calibration,
+    split: Split,
+    again: Retrainings,
+) -> Totals:
+    """Sum the scores of a method by source and by document."""
+    scores = combine_parts(parts, method, calibration.weights[method])
+    rows = split.train.rows
+    return Totals(
+        sources=totals(scores, rows, "source", again.removed),
+        documents=totals(scores, rows, "doc_id"),
+    )
+
+
+def record(home: Home, model: Trained, version: str, drawn: Drawn, run_id: str) -> str:
+    """Record the model and what it was trained on in the ledger and give its node."""
+    return home.ledger.add_model(
+        NAME,
+        version,
+        path=str(index_root(home) / model.sha256),
+        sha256=model.sha256,
+        run_id=run_id,
+        trained_on=drawn.snapshot.node,
+        samples=drawn.split.train.exposures(),
+    )
+
+
+def store(
+    home: Home, model: Trained, split: Split, calibration: Calibration, method: Method, node: str
+) -> Path:
+    """Write the index that `influences` reads; an older one of the same model is replaced."""
+    facts = {
+        "model": node,
+        "method": method,
+        "options": model.options,
+        "weights": calibration.weights,
+        "lds": {name: asdict(lds) for name, lds in calibration.lds.items()},
+    }
+    factors = model.explained.factors if method == "combined" else None
+    root = index_root(home)
+    return write_index(root, split.train, split.tokenizer, model.weights, facts, factors)
