@@ -4,16 +4,15 @@ What a character means comes from a table in pages of 256 code points that `unit
 text first needs them: `value & 7` is one of the kinds below, `value >> 3` its operand.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from storage.spans.bits import get
 from storage.spans.jit import Int, kernel
 
 BREAK, THROUGH, LETTER, LETTERS, ALONE = 0, 1, 2, 3, 4
-"""Ends a word; passes inside a word; one letter; several letters of the pool; a unit of its own.
-
-Both kinds of letters, and they alone, have the bit of `LETTER`.
-"""
+"""Ends a word; passes inside a word; one letter; several letters of the pool; a unit of its own."""
 
 PAGE_BITS = 8
 HASH_BITS = 48
@@ -24,6 +23,15 @@ _MIX = np.uint64(0xFF51AFD7ED558CCD)
 _KEPT = np.uint64(0xFFFFFFFFFFFF)
 _U32 = np.uint64(32)
 _INVALID = -1
+
+
+class Table(NamedTuple):
+    """Meaning of characters: of ASCII, the row of each page or `NO_PAGE`, the rows, the letters."""
+
+    ascii: np.ndarray
+    pages: np.ndarray
+    rows: np.ndarray
+    pool: np.ndarray
 
 
 @kernel
@@ -52,66 +60,77 @@ def decode(text: np.ndarray, at: Int) -> tuple[Int, Int]:
 
 
 @kernel
-def meaning(text: np.ndarray, at: Int, table: tuple[np.ndarray, ...]) -> tuple[Int, Int]:
-    """Give what the table says of a character, and its bytes; -1 - p where page p is missing.
-
-    The end of the text counts as a character that ends a word.
-    """
-    if at == text.size:
-        return BREAK, 1
-    pages, rows, _ = table
-    code, width = np.int64(text[at]), 1
-    if code >= 0x80:
-        code, width = decode(text, at)
+def meaning(text: np.ndarray, at: Int, table: Table) -> tuple[Int, Int]:
+    """Give what the table says of a character, and its bytes; -1 - p where page p is missing."""
+    byte = text[at]
+    if byte < 0x80:
+        return np.int64(table.ascii[byte]), 1
+    code, width = decode(text, at)
     if code < 0:
         return BREAK, width
-    page = pages[code >> PAGE_BITS]
+    page = table.pages[code >> PAGE_BITS]
     if page == NO_PAGE:
         return -1 - (code >> PAGE_BITS), width
-    return np.int64(rows[page, code & 0xFF]), width
+    return np.int64(table.rows[page, code & 0xFF]), width
+
+
+@kernel
+def word(text: np.ndarray, at: Int, table: Table) -> tuple[Int, Int, Int]:
+    """Read the word at a place: the place behind it, its end, its hash.
+
+    The place is behind the characters that pass inside a word, the end behind the last letter.
+    Where a page is missing, the place is -1 - p.
+    """
+    state, end = _SEED, at
+    while at < text.size:
+        value, width = meaning(text, at, table)
+        if value < 0:
+            return value, end, state
+        kind = value & 7
+        if kind == LETTER:
+            state = (state ^ np.uint64(value >> 3)) * _PRIME
+            end = at + width
+        elif kind == LETTERS:
+            state, end = absorbed(state, value >> 3, table.pool), at + width
+        elif kind != THROUGH:
+            break
+        at += width
+    return at, end, finished(state)
 
 
 @kernel
 def scan(
-    text: np.ndarray,
-    table: tuple[np.ndarray, ...],
-    hashes: np.ndarray,
-    starts: np.ndarray,
-    ends: np.ndarray,
+    text: np.ndarray, table: Table, hashes: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> Int:
     """Write hash, first and past-the-end byte of each unit; give their number.
 
     When the text needs page p of the table and it is not there, the result is -1 - p: fill the
     page and scan again.
     """
-    count, at, start, end = 0, 0, -1, 0
-    state = _SEED
-    while at <= text.size:
+    count, at = 0, 0
+    while at < text.size:
         value, width = meaning(text, at, table)
+        kind, first = value & 7, at
+        at += width
         if value < 0:
             return value
-        kind, operand = value & 7, value >> 3
-        if kind & LETTER:
-            if start < 0:
-                state, start = _SEED, at
-            state, end = absorb(state, kind, operand, table[2]), at + width
-        elif kind != THROUGH:
-            if start >= 0:
-                hashes[count], starts[count], ends[count] = finished(state), start, end
-                count, start = count + 1, -1
-            if kind == ALONE:
-                hashes[count] = finished((_SEED ^ np.uint64(operand)) * _PRIME)
-                starts[count], ends[count] = at, at + width
-                count += 1
-        at += width
+        if kind <= THROUGH:
+            continue
+        end, key = at, np.uint64(0)
+        if kind == ALONE:
+            key = finished((_SEED ^ np.uint64(value >> 3)) * _PRIME)
+        else:
+            at, end, key = word(text, first, table)
+            if at < 0:
+                return at
+        hashes[count], starts[count], ends[count] = key, first, end
+        count += 1
     return count
 
 
 @kernel
-def absorb(state: Int, kind: Int, operand: Int, pool: np.ndarray) -> Int:
-    """Add one folded character to the running hash of a word."""
-    if kind == LETTER:
-        return (state ^ np.uint64(operand)) * _PRIME
+def absorbed(state: Int, operand: Int, pool: np.ndarray) -> Int:
+    """Add the letters of one folded character to the running hash of a word."""
     for at in range(operand + 1, operand + 1 + pool[operand]):
         state = (state ^ np.uint64(pool[at])) * _PRIME
     return state

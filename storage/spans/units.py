@@ -8,11 +8,13 @@ underscore, apostrophe, asterisk and backtick, and the typographic apostrophe ar
 format characters. Bytes that are not UTF-8 separate.
 """
 
+import bisect
 import functools
 import json
 import sys
 import threading
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +25,14 @@ from storage.errors import CorruptError
 FORMAT = "suyuan-units/1"
 MARKUP = "_'*`’"
 _ALONE = (
-    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3005, 0x3007), (0x3041, 0x30FF),
-    (0x3105, 0x312F), (0x31A0, 0x31BF), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF), (0x1B000, 0x1B16F), (0x20000, 0x323AF),
+    0x0E00, 0x0F00, 0x1000, 0x10A0, 0x1780, 0x1800, 0x3005, 0x3008, 0x3041, 0x3100, 0x3105, 0x3130,
+    0x31A0, 0x31C0, 0x31F0, 0x3200, 0x3400, 0x4DC0, 0x4E00, 0xA000, 0xF900, 0xFB00, 0x1B000, 0x1B170,
+    0x20000, 0x323B0,
 )  # fmt: skip
-_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0x20000, 0x323AF))
-_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
+"""First code point of each range of such scripts, and the one behind it, in turn."""
+
+_HAN = (0x3400, 0x4DC0, 0x4E00, 0xA000, 0x20000, 0x323B0)
+_SELECTORS = (0xFE00, 0xFE10, 0xE0100, 0xE01F0)
 _NUM_PAGES = (sys.maxunicode >> 8) + 1
 _PAGE = 256
 
@@ -70,7 +74,7 @@ def current_rule() -> UnitRule:
     """Give the rule of new indexes, with the characters that OpenCC maps one to one."""
     from opencc import OpenCC
 
-    characters = [chr(code) for first, last in _HAN for code in range(first, last + 1)]
+    characters = [chr(code) for code in _members(_HAN)]
     simplified = OpenCC("t2s").convert("\n".join(characters)).split("\n")
     pairs = zip(characters, simplified, strict=True)
     return UnitRule("".join(a + b for a, b in pairs if a != b and len(b) == 1))
@@ -90,12 +94,14 @@ class Scanner:
 
     def __init__(self, rule: UnitRule) -> None:
         """Start with the page of ASCII; other pages are filled when a text needs them."""
+        from storage.spans.scan import NO_PAGE, Table
+
         self._fold = dict(zip(map(ord, rule.fold[::2]), map(ord, rule.fold[1::2]), strict=True))
         self._lock = threading.Lock()
-        pages = np.full(_NUM_PAGES, -1, np.int32)
-        empty = np.zeros((0, _PAGE), np.int32), np.zeros(0, np.int32)
-        self._table: tuple[np.ndarray, np.ndarray, np.ndarray] = (pages, *empty)
-        self._add_page(0)
+        extra: list[int] = []
+        ascii_row = np.array([self._value(code, 0, extra) for code in range(0x80)], np.int32)
+        pages, rows = np.full(_NUM_PAGES, NO_PAGE, np.int32), np.zeros((0, _PAGE), np.int32)
+        self._table = Table(ascii_row, pages, rows, np.zeros(0, np.int32))
 
     def units(self, text: bytes) -> Units:
         """Cut a text into units."""
@@ -110,21 +116,20 @@ class Scanner:
 
     def _add_page(self, page: int) -> None:
         with self._lock:
-            pages, rows, pool = self._table
-            if pages[page] >= 0:
+            table = self._table
+            if table.pages[page] >= 0:
                 return
             extra: list[int] = []
-            first = page << 8
-            row = [self._value(code, pool.size, extra) for code in range(first, first + _PAGE)]
-            new_pages = pages.copy()
-            new_pages[page] = len(rows)
-            new_rows = np.vstack([rows, np.array([row], np.int32)])
-            new_pool = np.concatenate([pool, np.array(extra, np.int32)])
-            self._table = (
-                new_pages,
-                new_rows,
-                new_pool,
-            )  # one assignment: readers see a whole table
+            first = page * _PAGE
+            row = [
+                self._value(code, table.pool.size, extra) for code in range(first, first + _PAGE)
+            ]
+            pages = table.pages.copy()
+            pages[page] = len(table.rows)
+            rows = np.vstack([table.rows, np.array([row], np.int32)])
+            pool = np.concatenate([table.pool, np.array(extra, np.int32)])
+            # one assignment: a thread that scans meanwhile sees a whole table
+            self._table = table._replace(pages=pages, rows=rows, pool=pool)
 
     def _value(self, code: int, pooled: int, extra: list[int]) -> int:
         from storage.spans.scan import ALONE, BREAK, LETTER, LETTERS, THROUGH
@@ -158,8 +163,13 @@ def _folded(character: str) -> list[int]:
 
 
 def _is_alone(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LMN" and _within(ord(character), _ALONE)
+    return _within(ord(character), _ALONE) and unicodedata.category(character)[0] in "LMN"
 
 
-def _within(code: int, ranges: tuple[tuple[int, int], ...]) -> bool:
-    return any(first <= code <= last for first, last in ranges)
+def _within(code: int, bounds: Sequence[int]) -> bool:
+    return bisect.bisect_right(bounds, code) % 2 == 1
+
+
+def _members(bounds: Sequence[int]) -> Iterator[int]:
+    for first, end in zip(bounds[::2], bounds[1::2], strict=True):
+        yield from range(first, end)
