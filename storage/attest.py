@@ -39,6 +39,7 @@ __all__ = [
     "Envelope",
     "Keyring",
     "RecordedKey",
+    "endorsements",
     "key_id",
     "read_canonical",
     "recorded_keys",
@@ -87,6 +88,33 @@ def recorded_keys(ledger_url: str) -> list[RecordedKey]:
         )
         for row in rows
     ]
+
+
+def endorsements(ledger_url: str, signer: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Give the keys from the first one to the signer, each with the signature of the one before."""
+    known = {key.key_id: key for key in recorded_keys(ledger_url)}
+    chain: list[tuple[bytes, bytes]] = []
+    name = signer
+    while name:
+        key = known.pop(name, None)  # popped, so that a circle ends
+        if key is None:
+            raise CorruptError("is not recorded in the ledger", item=f"key:{name[:16]}")
+        previous, signature = "", b""
+        if key.endorsement:
+            first = _endorser(key)
+            previous, signature = first["keyid"], decode64(first["sig"], None, f"key:{name[:16]}")
+        chain.append((key.public_key, signature))
+        name = previous
+    return tuple(reversed(chain))
+
+
+def _endorser(key: RecordedKey) -> dict[str, str]:
+    item = f"ledger:signing_key/{key.key_id}"
+    envelope = read_canonical(key.endorsement.encode(), item)
+    try:
+        return {name: str(envelope["signatures"][0][name]) for name in ("keyid", "sig")}
+    except (KeyError, IndexError, TypeError) as error:
+        raise CorruptError("its endorsement is not an envelope", item=item) from error
 
 
 @dataclass(frozen=True)
