@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -71,16 +72,16 @@ def search_folder(
     return Searched(tuple(places), files, n_bytes, tuple(unreadable))
 
 
-def search_file(path: Path, wanted: Fingerprints) -> tuple[int, Words]:
-    """Search one file; give its size and the fingerprints found."""
-    size, found = 0, [np.empty(0, np.uint64)]
-    with path.open("rb") as file:
+def search_file(place: Path | bytes, wanted: Fingerprints) -> tuple[int, Words]:
+    """Search one file, or its bytes; give its size and the fingerprints found."""
+    found = [np.empty(0, np.uint64)]
+    with io.BytesIO(place) if isinstance(place, bytes) else place.open("rb") as file:
         head = file.read(8)
         file.seek(0)
         found.extend(wanted.found(block) for block in _overlapping(file))
         size = file.tell()
         file.seek(0)
-        found += [wanted.found(block) for block in _contents(head, file)]
+        found.extend(wanted.found(block) for block in _contents(head, file))
     return size, np.unique(np.concatenate(found))
 
 
@@ -95,7 +96,7 @@ def _is_regular(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _overlapping(file: io.BufferedIOBase) -> Iterator[bytes]:
+def _overlapping(file: IO[bytes]) -> Iterator[bytes]:
     """Read blocks that overlap by a window, so that none is cut."""
     tail = b""
     while block := file.read(_BLOCK):
@@ -103,7 +104,7 @@ def _overlapping(file: io.BufferedIOBase) -> Iterator[bytes]:
         tail = (tail + block)[1 - WINDOW :]
 
 
-def _contents(head: bytes, file: io.BufferedReader) -> Iterator[bytes]:
+def _contents(head: bytes, file: IO[bytes]) -> Iterator[bytes]:
     """Give what a file holds in another form than its own bytes; nothing for a plain one."""
     try:
         if head.startswith(_ZSTD) or head[1:4] == _SKIPPABLE:
@@ -121,21 +122,21 @@ def _contents(head: bytes, file: io.BufferedReader) -> Iterator[bytes]:
         return
 
 
-def _zstd_reader(head: bytes, file: io.BufferedReader) -> io.BufferedIOBase:
+def _zstd_reader(head: bytes, file: IO[bytes]) -> IO[bytes]:
     if head[1:4] == _SKIPPABLE:  # such as the guard of a blob: the data frame comes behind it
         file.seek(8 + int.from_bytes(head[4:8], "little"))
     reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
     return io.BufferedReader(reader, _BLOCK)
 
 
-def _members(file: io.BufferedReader) -> Iterator[bytes]:
+def _members(file: IO[bytes]) -> Iterator[bytes]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             with archive.open(member) as content:
                 yield from _overlapping(content)
 
 
-def _columns(file: io.BufferedReader) -> Iterator[bytes]:
+def _columns(file: IO[bytes]) -> Iterator[bytes]:
     """Give the values of each column of each row group, one behind the other."""
     parquet = pq.ParquetFile(file)
     for number in range(parquet.num_row_groups):

@@ -64,6 +64,14 @@ class Fingerprints:
         """Leave out some fingerprints: what may stay, because something else holds it too."""
         return replace(self, hashes=np.setdiff1d(self.hashes, others))
 
+    def joined(self, other: "Fingerprints") -> "Fingerprints":
+        """Join fingerprints that were taken with the same key."""
+        if not np.array_equal(self.key, other.key):
+            raise ValueError("fingerprints of two keys cannot be joined")
+        prefixes = np.union1d(self.prefixes, other.prefixes)
+        hashes = np.union1d(self.hashes, other.hashes)
+        return Fingerprints(self.key, hashes, prefixes, max(self.stride, other.stride))
+
     def to_bytes(self) -> bytes:
         """Serialise."""
         buffer = io.BytesIO()
@@ -122,7 +130,10 @@ def stride_for(n_bytes: int) -> int:
 def spellings(text: bytes) -> Iterator[bytes]:
     """Give a text as it may stand in other files: as it is, and inside JSON and HTML."""
     yield text
-    plain = text.decode("utf-8", "replace")
+    try:
+        plain = text.decode()
+    except UnicodeDecodeError:
+        return
     others = {json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
     others |= {html.escape(plain), html.escape(plain, quote=False)}
     yield from (other.encode() for other in sorted(others - {plain}))

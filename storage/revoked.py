@@ -1,0 +1,78 @@
+"""Questions that a revocation asks the ledger: answers on documents, what is revoked, artifacts."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from storage import ledger_schema as schema
+from storage.ledger_engine import reading
+from storage.ledger_rows import batches
+
+_LOOKUP_KEYS = 1_000
+_READ_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class CitedBy:
+    """An answer rests on a document of a source, with this grade."""
+
+    answer_id: str
+    grade: str
+    doc_id: str
+    source: str
+
+
+def citations_of(url: str, doc_ids: Iterable[str]) -> list[CitedBy]:
+    """Give every citation of any of the documents, by answer."""
+    span = schema.answer_span
+    columns = (span.c.answer_id, span.c.grade, span.c.doc_id, span.c.source)
+    found: set[CitedBy] = set()
+    for batch in batches(doc_ids, _LOOKUP_KEYS):
+        query = sa.select(*columns).where(span.c.doc_id.in_(batch)).distinct()
+        with reading(url) as connection:
+            found.update(CitedBy(*row) for row in connection.execute(query))
+    return sorted(found, key=lambda one: (one.answer_id, one.doc_id, one.source, one.grade))
+
+
+def answer_texts(url: str) -> Iterator[tuple[str, str]]:
+    """Give id and all words of every answer: its text, its question."""
+    table = schema.answer
+    query = sa.select(table.c.answer_id, table.c.text, table.c.question).order_by(table.c.answer_id)
+    with reading(url) as connection:
+        rows = connection.execution_options(yield_per=_READ_ROWS).execute(query)
+        for answer_id, text, question in rows:
+            yield answer_id, f"{text}\n{question}"
+
+
+def revoked_documents(url: str, source: str) -> dict[str, str]:
+    """Give the documents of a source that were revoked, and by what."""
+    table = schema.doc_source
+    mine = (table.c.source == source) & (table.c.status == "revoked")
+    query = sa.select(table.c.doc_id, table.c.status_reason).where(mine).distinct()
+    with reading(url) as connection:
+        return {row.doc_id: row.status_reason for row in connection.execute(query)}
+
+
+def source_names(url: str) -> list[str]:
+    """Give the names of all sources, sorted."""
+    with reading(url) as connection:
+        query = sa.select(schema.source.c.name).order_by(schema.source.c.name)
+        return list(connection.execute(query).scalars())
+
+
+def live_artifacts(url: str, kind: str) -> list[schema.Row]:
+    """Give the artifacts of a kind that are not purged."""
+    table = schema.artifact
+    query = sa.select(table).where((table.c.kind == kind) & (table.c.status != "purged"))
+    with reading(url) as connection:
+        rows = connection.execute(query.order_by(table.c.node)).mappings()
+        return [{k: v for k, v in row.items() if k != "row_hash"} for row in rows]
+
+
+def running_runs(url: str, flows: Iterable[str]) -> list[str]:
+    """Give the runs of these flows that have not ended, as far as the ledger knows."""
+    table = schema.run
+    mine = (table.c.state == "running") & table.c.flow.in_(list(flows))
+    with reading(url) as connection:
+        return list(connection.execute(sa.select(table.c.run_id).where(mine)).scalars())
