@@ -16,6 +16,7 @@ from tasks.provenance.influence import pipeline, scoring
 from tasks.provenance.influence.plots import write_chart
 from tasks.provenance.influence.report import InfluenceReport, influence_report
 from tasks.provenance.influence.samples import Cut
+from tasks.provenance.policy import load_policy
 
 step = partial(task, cache_policy=NO_CACHE)
 draw = step(name="draw-samples")(pipeline.draw)
@@ -50,13 +51,14 @@ def influence(params: InfluenceParams) -> InfluenceReport:
     """Train the small model on live documents, explain it, calibrate, and store the index."""
     settings = Settings().apply()
     stores, method, seed = home(settings), params.method, params.seed
+    policy = load_policy(settings.policy)
     scoring.require_method(method)
     with (
-        tracked("influence", settings, params.model_dump()) as run,
+        tracked("influence", settings, params.model_dump() | {"policy": policy.digest}) as run,
         TemporaryDirectory(prefix="suyuan-influence-") as place,
     ):
         folder, cut = Path(place), Cut(per_document=params.per_document)
-        drawn = draw(stores, cut, params.max_documents, seed, run.id)
+        drawn = draw(stores, cut, params.max_documents, seed, policy, run.id)
         run.dataset("documents", drawn.snapshot.root, version=drawn.snapshot.version)
         texts = read(params.evaluation, drawn.split)
         model = train(drawn.split, params.epochs, method, seed, folder)
@@ -69,9 +71,11 @@ def influence(params: InfluenceParams) -> InfluenceReport:
         published = publish_model(run, settings, pipeline.NAME, files, identity)
         node = pipeline.record(stores, model, published.version, drawn, run.id)
         store(stores, model, drawn.split, calibration, method, node)
-        about = {"run_id": run.id, "model": node, "warning": published.warning, **identity}
+        about = {**identity, "run_id": run.id, "model": node, "num_denied": drawn.num_denied}
         results = pipeline.totals_of(parts, method, calibration, drawn.split, again)
-        report = influence_report(about, texts, method, calibration, results)
+        report = influence_report(
+            about | {"warning": published.warning}, texts, method, calibration, results
+        )
         run.metrics(report.metrics())
         run.table(report.rows(), key="sources")
         run.file(write_chart(report, folder))

@@ -10,8 +10,37 @@ from storage.home import Home
 from storage.schemas import DOCUMENTS
 
 WORDS = {
-    "sea": "ship harbour anchor tide sail mast captain reef whale storm deck rope salt wave".split(),
-    "farm": "barley plough orchard cow meadow tractor hay cellar apple goose fence soil crop".split(),
+    "sea": [
+        "ship",
+        "harbour",
+        "anchor",
+        "tide",
+        "sail",
+        "mast",
+        "captain",
+        "reef",
+        "whale",
+        "storm",
+        "deck",
+        "rope",
+        "salt",
+        "wave",
+    ],
+    "farm": [
+        "barley",
+        "plough",
+        "orchard",
+        "cow",
+        "meadow",
+        "tractor",
+        "hay",
+        "cellar",
+        "apple",
+        "goose",
+        "fence",
+        "soil",
+        "crop",
+    ],
 }
 NUM_DOCUMENTS = 5
 NUM_WORDS = 600

@@ -127,7 +127,11 @@ def bootstrap(values: Floats, seed: int = 0) -> tuple[float, float]:
 
 
 def _centred_ranks(values: Floats) -> Floats:
-    from scipy.stats import rankdata
-
-    ranks = rankdata(values, axis=1)
+    ranks = np.array([_ranks(row) for row in values])
     return ranks - ranks.mean(axis=1, keepdims=True)
+
+
+def _ranks(row: Floats) -> Floats:
+    """Give ranks from 1; equal values share the mean of theirs."""
+    _, which, counts = np.unique(row, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[which]

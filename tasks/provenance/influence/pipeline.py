@@ -1,6 +1,6 @@
 """From documents to a trained small model, its scores, their calibration, and the stored index."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from tasks.provenance.influence.scoring import (
 )
 from tasks.provenance.influence.store import index_root, write_index
 from tasks.provenance.influence.totals import Effect, Total, leave_out, totals
+from tasks.provenance.policy import Policy, select_for_training
 
 Floats = NDArray[np.float64]
 NAME = "influence-proxy"
@@ -55,6 +56,8 @@ class Drawn:
 
     split: Split
     snapshot: Snapshot
+    num_denied: int
+    """Documents that the licence policy keeps out of training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,25 +102,25 @@ class Evaluation:
         return self.samples.rows["doc_id"].n_unique()
 
 
-def draw(
-    home: Home,
-    cut: Cut,
-    max_documents: int,
-    seed: int,
-    run_id: str,
-    allowed: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows,
-) -> Drawn:
-    """Cut samples from live documents that are allowed; the seed decides which documents."""
+def draw(home: Home, cut: Cut, max_documents: int, seed: int, policy: Policy, run_id: str) -> Drawn:
+    """Cut samples from live documents that may be trained on; the seed decides which documents."""
     snapshot = record_snapshot(home, DOCUMENTS.name, run_id)
     if not snapshot.node:
         raise MissingError("there are no documents", way_out="Run `suyuan ingest` first")
     columns = ("doc_id", "source", "licence", "text_id", "text_bytes")
     live = home.table(DOCUMENTS.name).scan(snapshot.version).filter(pl.col("status") == "live")
     rows = live.filter(pl.col("text_bytes") >= cut.min_bytes).select(columns).collect()
-    chosen = choose_documents(allowed(rows), max_documents, seed)
-    return Drawn(
-        split=cut_documents(read_documents(chosen, home.blobs.get), cut), snapshot=snapshot
-    )
+    allowed = may_train(rows, policy)
+    documents = read_documents(choose_documents(allowed, max_documents, seed), home.blobs.get)
+    denied = rows["doc_id"].n_unique() - allowed["doc_id"].n_unique()
+    return Drawn(split=cut_documents(documents, cut), snapshot=snapshot, num_denied=denied)
+
+
+def may_train(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Keep the rows whose licence the policy lets train."""
+    licences = rows.select("licence").unique().to_dicts()
+    allowed = [row["licence"] for row in select_for_training(licences, policy).allowed]
+    return rows.filter(pl.col("licence").is_in(allowed))
 
 
 def train(split: Split, epochs: int, method: Method, seed: int, folder: Path) -> Trained:

@@ -57,6 +57,7 @@ class InfluenceReport(BaseModel):
     trained_on: str = Field(description="Node of the snapshot of the documents.")
     num_documents: int
     num_samples: int
+    num_denied: int = Field(description="Documents that the licence policy keeps out of training.")
     evaluation: str
     num_texts: int
     refused: list[str] = Field(description=f"The first {MAX_LISTED} refused lines.")
@@ -114,8 +115,8 @@ class InfluenceReport(BaseModel):
             f"## `{self.model}` on {self.evaluation}: {self.standing}\n\n{table}\n\n"
             f"Scores are sums over samples and texts' means with 95 % intervals; 0 is what average "
             f"samples have. Method {self.method}, {self.num_samples} samples of "
-            f"{self.num_documents} documents, {self.num_texts} texts, {self.num_refused} lines "
-            f"refused.\n\nDocuments that helped most:\n\n{documents}\n"
+            f"{self.num_documents} documents ({self.num_denied} more may not be trained on), "
+            f"{self.num_texts} texts, {self.num_refused} lines refused.\n\nDocuments that helped most:\n\n{documents}\n"
         )
 
 
@@ -126,7 +127,7 @@ def influence_report(
     calibration: Calibration,
     totals: Totals,
 ) -> InfluenceReport:
-    """Put everything into one record; `about` has run_id, model, sha256, trained_on, warning."""
+    """Put everything into one record; `about` has run_id, model, sha256, trained_on, num_denied, warning."""
     lds, documents = calibration.lds.get(method), totals.documents
     return InfluenceReport(
         **about,
