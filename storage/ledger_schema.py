@@ -168,6 +168,7 @@ model = _table(
     _text("sha256"),
     _text("trained_on"),  # the exact snapshot or sample set: a node
     _number("n_samples"),
+    _number("n_bytes"),
     _text("status"),  # live | exposed (trained on what was revoked since) | stale | purged
     _text("run_id"),
     _text("recorded_at"),
@@ -288,14 +289,18 @@ tree_head = sa.Table(
 )
 """Signed heads of the Merkle tree over the first `size` entries of the log."""
 
-sa.Index("answer_span_by_doc", answer_span.c.doc_id, answer_span.c.answer_id)
-sa.Index("answer_span_by_source", answer_span.c.source, answer_span.c.answer_id)
+for _name in ("doc_id", "source"):
+    _columns = (answer_span.c[_name], answer_span.c.answer_id, answer_span.c.grade)
+    sa.Index(f"answer_span_by_{_name}", *_columns)
 sa.Index("exposure_by_model", exposure.c.model, exposure.c.doc_id)
 sa.Index("exposure_by_source", exposure.c.source, exposure.c.model)
 sa.Index("derived_by_src", derived.c.src, derived.c.dst)
 sa.Index("part_by_table", part.c.table_name, part.c.path)
 sa.Index("doc_source_by_source", doc_source.c.source, doc_source.c.uri)
+sa.Index("doc_source_by_licence", doc_source.c.licence, doc_source.c.doc_id)
 sa.Index("answer_by_time", answer.c.created_at)
+sa.Index("answer_by_generator", answer.c.generator, answer.c.created_at, answer.c.answer_id)
+sa.Index("answer_by_state", answer.c.state, answer.c.answer_id)
 
 ROW_TABLES = {
     table.name: table

@@ -31,6 +31,8 @@ class Model:
     trained_on: str
     """Node of the exact snapshot or sample set."""
     n_samples: int
+    n_bytes: int
+    """Of its samples."""
     status: ModelStatus
     run_id: str
     recorded_at: str
@@ -91,7 +93,8 @@ class ModelRecords:
                 record(connection, schema.exposure, [_exposure_row(node, one) for one in batch])
         count = sum(one.n_samples for one in exposures.values())
         row: Row = {"node": node, "path": path, "sha256": sha256, "trained_on": trained_on}
-        row |= {"n_samples": count, "status": "live", "run_id": run_id, "recorded_at": now()}
+        row |= {"n_bytes": sum(one.n_bytes for one in exposures.values()), "n_samples": count}
+        row |= {"status": "live", "run_id": run_id, "recorded_at": now()}
         artifact: Row = {"node": node, "kind": "model", "path": path, "sha256": sha256}
         artifact |= {"run_id": run_id, "params": json_text({"samples": count}), "status": "live"}
         edges = [(node, trained_on, "trainedOn"), (node, base, "wasDerivedFrom")]
@@ -146,10 +149,8 @@ class ModelRecords:
 
     def shares(self, node: str) -> Shares:
         """Give the training set of a model by source and by licence; NotFoundError without the model."""
-        self.get(node)
-        table = schema.exposure
+        total, table = _total(self.get(node)), schema.exposure
         mine = table.c.model == node
-        total = self._total(node)
         groups = (
             tuple(
                 _share(row[0], [int(n) for n in row[1:]], total) for row in self._sums(column, mine)
@@ -189,12 +190,11 @@ class ModelRecords:
         with reading(self.url) as connection:
             return list(connection.execute(query).all())
 
-    def _total(self, node: str) -> Sequence[int]:
-        rows = self._sums(schema.exposure.c.model, schema.exposure.c.model == node)
-        return [int(n) for n in rows[0][1:]] if rows else [0, 0, 0]
-
     def _shares_of_models(self, found: Mapping[str, Sequence[int]]) -> Sequence[Share]:
-        shares = [_share(node, sums, self._total(node)) for node, sums in found.items()]
+        if not found:
+            return []
+        totals = {model.node: _total(model) for model in self.list()}
+        shares = [_share(n, sums, totals[n]) for n, sums in found.items() if n in totals]
         return sorted(shares, key=_largest)
 
 
@@ -251,6 +251,10 @@ def _share(name: str, sums: Sequence[int], total: Sequence[int]) -> Share:
         share=sums[1] / total[1] if total[1] else 0.0,
         share_bytes=sums[2] / total[2] if total[2] else 0.0,
     )
+
+
+def _total(model: Model) -> tuple[int, int, int]:
+    return (0, model.n_samples, model.n_bytes)
 
 
 def _largest(share: Share) -> tuple[int, int, str]:

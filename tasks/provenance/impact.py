@@ -1,0 +1,228 @@
+"""What a source, a document or a licence has touched: what is certain, apart from what is possible.
+
+Certain is what holds its bytes or rests on them by a recorded citation or derivation. Possible is
+what a model wrote that was trained on it. Nothing here changes anything; the plan of a revocation
+says what would be done about it.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from storage.errors import InputError, NotFoundError
+from storage.home import Home
+from storage.ledger_impact import (
+    Listing,
+    Reached,
+    Selection,
+    answers_by,
+    find_reached,
+    generators,
+    licences,
+)
+from storage.models import Model, Share
+from tasks.provenance.impact_view import render
+from tasks.provenance.revocation.scope import Scope, licence_matches, parse_scope
+
+__all__ = ["Certain", "Held", "Impact", "Possible", "impact", "render"]
+
+MOST_NAMED = 100
+"""Names of documents and answers that are given at most; counts are exact."""
+_ROWS = "rows.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A built thing that holds some of the documents."""
+
+    node: str
+    """`index:<digest>`, or the name of a segment of the span index."""
+    count: int
+    """Passages of an index, texts of a segment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certain:
+    """What holds the bytes or rests on them by record."""
+
+    documents: Listing
+    n_bytes: int
+    chunks: int
+    indexes: tuple[Held, ...]
+    segments: tuple[Held, ...]
+    quoted: Listing
+    """Answers that quote them, the newest first."""
+    cited: Listing
+    """Answers that cite them and quote none, the newest first."""
+    caches: Listing
+    prompts: Listing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Possible:
+    """What may owe something to it: no record says that it does."""
+
+    models: tuple[Share, ...]
+    """Models trained on it, with their share of samples and of bytes."""
+    answers: Listing
+    """Answers that these models wrote, the newest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """A document whose bytes another active source carries too."""
+
+    doc_id: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impact:
+    """All that a node has touched."""
+
+    node: str
+    licences: tuple[str, ...]
+    """Licence expressions that the pattern of a licence node matches; empty otherwise."""
+    certain: Certain
+    possible: Possible
+    carried_count: int
+    carried: tuple[Carried, ...]
+
+
+def impact(home: Home, node: str) -> Impact:
+    """Find what `source:NAME`, `doc:SHA` or `licence:EXPR` has touched; `GPL-*` is a pattern.
+
+    NotFoundError when the ledger knows nothing by that name.
+    """
+    scope = _scope(node)
+    selection = _selection(home, scope)
+    reached = find_reached(home.ledger_url, selection, MOST_NAMED)
+    if not reached.documents:
+        _refuse_unknown(home, scope)
+    models = _models(home, scope, reached)
+    carried = [Carried(doc_id=name, sources=found) for name, found in reached.carried.items()]
+    return Impact(
+        node=str(scope),
+        licences=selection.values if scope.kind == "licence" else (),
+        certain=_certain(home, reached),
+        possible=Possible(models=models, answers=_written_by(home, models)),
+        carried_count=len(carried),
+        carried=tuple(carried[:MOST_NAMED]),
+    )
+
+
+def _scope(node: str) -> Scope:
+    kind, colon, _ = node.partition(":")
+    if colon and kind in {"model", "answer", "run", "index", "snap", "part", "blob"}:
+        raise InputError(
+            "impact starts from what was taken in",
+            item=node,
+            way_out="Give source:NAME, doc:SHA256 or licence:EXPR; `suyuan why` leads the other way",
+        )
+    return parse_scope(node)
+
+
+def _selection(home: Home, scope: Scope) -> Selection:
+    if scope.kind == "licence":
+        found = tuple(n for n in licences(home.ledger_url) if licence_matches(n, scope.value))
+        return Selection("licence", found)
+    return Selection("source" if scope.kind == "source" else "doc_id", (scope.value,))
+
+
+def _refuse_unknown(home: Home, scope: Scope) -> None:
+    if scope.kind == "source" and home.ledger.get("source", scope.value.replace("|", "%7C")):
+        return
+    if scope.kind == "doc" and home.ledger.get("document", scope.value):
+        return
+    names = ", ".join(licences(home.ledger_url)[:MOST_NAMED]) if scope.kind == "licence" else ""
+    raise NotFoundError(
+        "the ledger knows nothing by this name",
+        item=str(scope),
+        way_out=f"Licences are: {names}" if names else "`suyuan trust` lists all sources",
+    )
+
+
+def _certain(home: Home, reached: Reached) -> Certain:
+    documents = reached.documents
+    return Certain(
+        documents=_listing(documents),
+        n_bytes=reached.n_bytes,
+        chunks=_count(home.table("chunks").scan(), documents),
+        indexes=tuple(_indexes(home, documents)),
+        segments=tuple(_segments(home, reached.texts)),
+        quoted=reached.quoted,
+        cited=reached.cited,
+        caches=_listing(reached.made["cache"]),
+        prompts=_listing(reached.made["prompt"]),
+    )
+
+
+def _listing(names: Sequence[str]) -> Listing:
+    return Listing(len(names), tuple(names[:MOST_NAMED]))
+
+
+def _count(rows: pl.LazyFrame, documents: Sequence[str]) -> int:
+    if not documents:
+        return 0
+    mine = rows.filter(pl.col("doc_id").is_in(documents))
+    return int(mine.select(pl.len()).collect().item())
+
+
+def _indexes(home: Home, documents: Sequence[str]) -> Iterator[Held]:
+    """Count their passages in each index that is kept."""
+    for index in home.index_store.published():
+        rows = index.path / _ROWS
+        count = _count(pl.scan_parquet(rows), documents) if rows.is_file() else 0
+        if count:
+            yield Held(node=f"index:{index.digest}", count=count)
+
+
+def _segments(home: Home, texts: Collection[str]) -> Iterator[Held]:
+    """Count their texts in each segment of the span index, without opening its arrays."""
+    spans = home.spans
+    for entry in spans.segments() if texts else ():
+        names = _names(spans.folder / entry.name)
+        dead = set(entry.dead)
+        count = sum(name in texts and at not in dead for at, name in enumerate(names))
+        if count:
+            yield Held(node=entry.name, count=count)
+
+
+def _names(segment: Path) -> list[str]:
+    return (segment / "names.txt").read_text("utf-8").splitlines()
+
+
+def _models(home: Home, scope: Scope, reached: Reached) -> tuple[Share, ...]:
+    if scope.kind == "source":
+        return tuple(home.models.exposed_to(scope.value))
+    return tuple(home.models.exposed(reached.documents))
+
+
+def _written_by(home: Home, exposed: Sequence[Share]) -> Listing:
+    """Give the answers of the models; one named without version is that which was newest then."""
+    if not exposed:
+        return Listing(0, ())
+    url, named = home.ledger_url, generators(home.ledger_url)
+    known = home.models.list()
+    found = []
+    for model in (one for one in known if one.node in {share.name for share in exposed}):
+        name = _name(model)
+        loose = [g for g in named if name in {g, g.rpartition("@")[0]} and g != model.node]
+        later = [m.recorded_at for m in known if _name(m) == name and _newer(m, model)]
+        if model.node in named:
+            found.append(answers_by(url, [model.node], "", "", MOST_NAMED))
+        if loose:
+            until = min(later, default="")
+            found.append(answers_by(url, loose, model.recorded_at, until, MOST_NAMED))
+    ids = sorted({name for listing in found for name in listing.ids}, reverse=True)
+    return Listing(sum(listing.count for listing in found), tuple(ids[:MOST_NAMED]))
+
+
+def _newer(one: Model, other: Model) -> bool:
+    return (one.recorded_at, one.node) > (other.recorded_at, other.node)
+
+
+def _name(model: Model) -> str:
+    return model.node.removeprefix("model:").rpartition("@")[0]
