@@ -6,7 +6,6 @@ says what would be done about it.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -25,70 +24,13 @@ from storage.ledger_impact import (
 from storage.models import Model, Share
 from tasks.provenance.impact_view import render
 from tasks.provenance.revocation.scope import Scope, licence_matches, parse_scope
+from tasks.provenance.touched import Carried, Certain, Held, Impact, Possible
 
 __all__ = ["Certain", "Held", "Impact", "Possible", "impact", "render"]
 
 MOST_NAMED = 100
 """Names of documents and answers that are given at most; counts are exact."""
 _ROWS = "rows.parquet"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """A built thing that holds some of the documents."""
-
-    node: str
-    """`index:<digest>`, or the name of a segment of the span index."""
-    count: int
-    """Passages of an index, texts of a segment."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Certain:
-    """What holds the bytes or rests on them by record."""
-
-    documents: Listing
-    n_bytes: int
-    chunks: int
-    indexes: tuple[Held, ...]
-    segments: tuple[Held, ...]
-    quoted: Listing
-    """Answers that quote them, the newest first."""
-    cited: Listing
-    """Answers that cite them and quote none, the newest first."""
-    caches: Listing
-    prompts: Listing
-
-
-@dataclass(frozen=True, kw_only=True)
-class Possible:
-    """What may owe something to it: no record says that it does."""
-
-    models: tuple[Share, ...]
-    """Models trained on it, with their share of samples and of bytes."""
-    answers: Listing
-    """Answers that these models wrote, the newest first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Carried:
-    """A document whose bytes another active source carries too."""
-
-    doc_id: str
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Impact:
-    """All that a node has touched."""
-
-    node: str
-    licences: tuple[str, ...]
-    """Licence expressions that the pattern of a licence node matches; empty otherwise."""
-    certain: Certain
-    possible: Possible
-    carried_count: int
-    carried: tuple[Carried, ...]
 
 
 def impact(home: Home, node: str) -> Impact:

@@ -1,13 +1,10 @@
 """An impact as a tree for people, in English or Chinese."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from storage.ledger_impact import Listing
 from storage.models import Share
-
-if TYPE_CHECKING:
-    from tasks.provenance.impact import Certain, Held, Impact, Possible
+from tasks.provenance.touched import Certain, Held, Impact, Possible
 
 _SHOWN = 5
 
@@ -37,7 +34,7 @@ _LABELS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-def render(impact: "Impact", lang: str = "en") -> str:
+def render(impact: Impact, lang: str = "en") -> str:
     """Draw an impact as an indented tree; lang "en" or "zh"."""
     return "\n".join(_lines(impact, _Words(lang)))
 
@@ -50,7 +47,7 @@ class _Words:
         return _LABELS[key][self._column]
 
 
-def _lines(impact: "Impact", words: _Words) -> Iterator[str]:
+def _lines(impact: Impact, words: _Words) -> Iterator[str]:
     yield f"{words['impact']} {impact.node}"
     if impact.licences:
         yield f"├─ {words['licences']}: {', '.join(impact.licences)}"
@@ -65,7 +62,7 @@ def _lines(impact: "Impact", words: _Words) -> Iterator[str]:
     yield from (f"   {line}" for line in _first(shown, impact.carried_count, words))
 
 
-def _certain_lines(certain: "Certain", words: _Words) -> Iterator[str]:
+def _certain_lines(certain: Certain, words: _Words) -> Iterator[str]:
     size = f"{certain.n_bytes:,} {words['bytes']}"
     yield f"{words['documents']}: {certain.documents.count} ({size})"
     yield f"{words['chunks']}: {certain.chunks}"
@@ -75,7 +72,7 @@ def _certain_lines(certain: "Certain", words: _Words) -> Iterator[str]:
         yield from _listing_lines(words[key], getattr(certain, key), words)
 
 
-def _possible_lines(possible: "Possible", words: _Words) -> Iterator[str]:
+def _possible_lines(possible: Possible, words: _Words) -> Iterator[str]:
     yield f"{words['models']}: {len(possible.models) or words['nothing']}"
     yield from (f"  {_share(share, words)}" for share in possible.models)
     yield from _listing_lines(words["written"], possible.answers, words)
@@ -87,7 +84,7 @@ def _share(share: Share, words: _Words) -> str:
     return f"{share.name} · {samples} · {shares}"
 
 
-def _held(label: str, things: "Iterable[Held]", words: _Words) -> str:
+def _held(label: str, things: Iterable[Held], words: _Words) -> str:
     named = ", ".join(f"{held.node[:18]} ({held.count})" for held in things)
     return f"{label}: {named or words['nothing']}"
 
