@@ -16,6 +16,7 @@ from tasks.ingest.report import IngestReport, report_of
 from tasks.ingest.sources import SourceSpec
 from tasks.provenance.licences import tag_licence
 from tasks.provenance.policy import load_policy, refusal_to_index
+from tasks.provenance.revocation.gate import admit
 from tasks.provenance.sensitivity import tag_sensitivity
 
 
@@ -64,6 +65,7 @@ def ingest(params: IngestParams) -> IngestReport:
         known={},
         taggers=(tag_licence, tag_sensitivity),
         refusal=partial(refusal_to_index, policy),
+        revoked=admit(store, spec.name),
     )
     with (
         tracked("ingest", settings, params.model_dump() | {"policy": policy.digest}) as run,

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import pyarrow as pa
@@ -110,8 +110,8 @@ def _contents(head: bytes, file: IO[bytes]) -> Iterator[bytes]:
         if head.startswith(_ZSTD) or head[1:4] == _SKIPPABLE:
             yield from _overlapping(_zstd_reader(head, file))
         elif head.startswith(_GZIP):
-            with gzip.open(file) as content:
-                yield from _overlapping(content)
+            with gzip.GzipFile(fileobj=file) as content:
+                yield from _overlapping(cast("IO[bytes]", content))
         elif head.startswith(_ZIP):
             yield from _members(file)
         elif head.startswith(_PARQUET):

@@ -75,16 +75,21 @@ class Fingerprints:
     def to_bytes(self) -> bytes:
         """Serialise."""
         buffer = io.BytesIO()
-        arrays = {"key": self.key, "hashes": self.hashes, "prefixes": self.prefixes}
-        np.savez(buffer, allow_pickle=False, stride=np.int64(self.stride), **arrays)
+        np.savez(
+            buffer,
+            key=self.key,
+            hashes=self.hashes,
+            prefixes=self.prefixes,
+            stride=np.int64(self.stride),
+        )
         return buffer.getvalue()
 
     @staticmethod
     def from_bytes(data: bytes) -> "Fingerprints":
         """Read what to_bytes wrote."""
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            names = ("key", "hashes", "prefixes")
-            return Fingerprints(*(arrays[name] for name in names), stride=int(arrays["stride"]))
+            stride = int(arrays["stride"])
+            return Fingerprints(arrays["key"], arrays["hashes"], arrays["prefixes"], stride)
 
     @cached_property
     def _likely(self) -> npt.NDArray[np.bool_]:

@@ -27,6 +27,7 @@ Tagger = Callable[[RawDocument, Extraction], Mapping[str, object]]
 Refusal = Callable[[str], str]
 """Says why a document under a licence may not be taken, "" if it may; it pickles."""
 LICENCE_DENIED = "licence.denied"
+REVOKED = "revoked"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class IngestJob:
     taggers: tuple[Tagger, ...] = ()
     refusal: Refusal | None = None
     """Policy on licences; None takes every document."""
+    revoked: Refusal | None = None
+    """Why a document, by its id, may not come in again; None takes every document."""
     lineage: bool = True
     """False leaves out taggers, layout and signature: only to measure what they cost."""
 
@@ -88,6 +91,9 @@ class _Batch:
         doc_id = sha256_hex(raw.data)
         if self._job.known.get(raw.uri) == doc_id:
             self.unchanged.append((raw.uri, doc_id))
+            return
+        if self._job.revoked and (because := self._job.revoked(doc_id)):
+            self.reject(BadInput(uri=raw.uri, reason=REVOKED, detail=because))
             return
         try:
             extraction = extract(raw, timeout_s=self._job.spec.timeout_s)

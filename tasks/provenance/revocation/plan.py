@@ -222,8 +222,8 @@ def _kept(doomed: pl.DataFrame, left: pl.DataFrame) -> list[Kept]:
 def _n_bytes(doomed: pl.DataFrame, gone: tuple[str, ...]) -> int:
     rows = doomed.filter(pl.col("doc_id").is_in(list(gone))).unique(_CONTENT)
     other = rows.filter(pl.col("doc_id") != pl.col("text_id"))
-    originals = rows.unique("doc_id")["n_bytes"].fill_null(0).sum()
-    return int(originals + other["text_bytes"].fill_null(0).sum())
+    sizes = [*rows.unique("doc_id")["n_bytes"], *other["text_bytes"]]
+    return sum(size or 0 for size in sizes)
 
 
 def _with_consequences(home: Home, plan: Plan) -> Plan:

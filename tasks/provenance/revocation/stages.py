@@ -95,7 +95,9 @@ def compact_spans(work: Work) -> Detail:
     if not work.home.spans.segments():
         return {"purged": 0}
     report = work.home.spans.compact(purge=True)
-    record_segments(work.home, work.run_id, f"snap:documents@{work.home.table('documents').version()}")
+    record_segments(
+        work.home, work.run_id, f"snap:documents@{work.home.table('documents').version()}"
+    )
     return {"purged": report.purged, "segments": report.segments_after}
 
 
