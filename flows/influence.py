@@ -1,6 +1,5 @@
 """Influence: which documents and sources helped a small model on an evaluation set, which hurt."""
 
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
@@ -18,13 +17,12 @@ from tasks.provenance.influence.report import InfluenceReport, influence_report
 from tasks.provenance.influence.samples import Cut
 from tasks.provenance.policy import load_policy
 
-step = partial(task, cache_policy=NO_CACHE)
-draw = step(name="draw-samples")(pipeline.draw)
-train = step(name="train-proxy")(pipeline.train)
-read = step(name="read-evaluation")(pipeline.evaluation)
-score = step(name="score-influence")(scoring.score_parts)
-retrain = step(name="retrain")(pipeline.retrain_all)
-store = step(name="store-index")(pipeline.store)
+draw = task(name="draw-samples", cache_policy=NO_CACHE)(pipeline.draw)
+train = task(name="train-proxy", cache_policy=NO_CACHE)(pipeline.train)
+read = task(name="read-evaluation", cache_policy=NO_CACHE)(pipeline.evaluation)
+score = task(name="score-influence", cache_policy=NO_CACHE)(scoring.score_parts)
+retrain = task(name="retrain", cache_policy=NO_CACHE)(pipeline.retrain_all)
+store = task(name="store-index", cache_policy=NO_CACHE)(pipeline.store)
 
 
 class InfluenceParams(BaseModel):
@@ -36,7 +34,7 @@ class InfluenceParams(BaseModel):
     method: Literal["combined", "lexical"] = Field(
         "combined", description='"combined" needs the extra `influence`; "lexical" does not.'
     )
-    max_documents: int = Field(64, ge=4, le=5000, description="Documents to train on.")
+    max_documents: int = Field(64, ge=2, le=5000, description="Documents to train on.")
     per_document: int = Field(5, ge=1, le=100, description="Samples of each document.")
     epochs: int = Field(15, ge=1, le=200, description="Passes over the samples.")
     subsets: Annotated[int, AfterValidator(pipeline.enough_subsets)] = Field(

@@ -12,8 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tasks.provenance.influence import lexical
-from tasks.provenance.influence.calibrate import Retrained, bootstrap, draw_subsets, lds_per_query
-from tasks.provenance.influence.combine import combine, fit_weights, standardise
+from tasks.provenance.influence.calibrate import (
+    Retrained,
+    bootstrap,
+    draw_subsets,
+    lds_per_query,
+    predict,
+)
+from tasks.provenance.influence.combine import fit_weights, standardise
 from tasks.provenance.influence.samples import PAD, encode_texts, train_tokenizer
 from tasks.provenance.influence.totals import totals
 
@@ -97,11 +103,22 @@ def test_the_lds_is_a_correlation_of_ranks(scores, losses, scale, shift):
 
 @few
 @given(scores_qn, scores_qn, losses_mq)
-def test_fitted_weights_are_at_least_as_good_as_either_part(one, other, losses):
+def test_fitted_weights_are_the_non_negative_least_squares_solution(one, other, losses):
+    """By the Karush-Kuhn-Tucker conditions: no part that is used, and none that is not, helps more."""
     parts, retrained = {"one": one, "other": other}, Retrained(masks=MASKS, losses=losses)
-    fitted = combine(parts, fit_weights(parts, retrained))
-    best = max(lds_per_query(standardise(part), retrained).mean() for part in parts.values())
-    assert lds_per_query(fitted, retrained).mean() >= best - 1e-9
+    weights = np.array(list(fit_weights(parts, retrained).values()))
+    assert weights.min() >= 0
+    assert weights.max() == 1
+    predicted = [predict(standardise(part), MASKS) for part in parts.values()]
+    columns = np.stack([(p - p.mean(1, keepdims=True)).ravel() for p in predicted], axis=1)
+    target = standardise(-losses.T).ravel()
+    mixed = columns @ weights
+    scale = max(0.0, mixed @ target / (mixed @ mixed)) if mixed @ mixed > 0 else 0.0
+    slope = columns.T @ (target - scale * mixed)
+    bound = 1e-3 * (1 + np.linalg.norm(columns, axis=0) * np.linalg.norm(target))
+    assert (slope <= bound).all()
+    if scale > 0:
+        assert (np.abs(slope[weights > 0.01]) <= bound[weights > 0.01]).all()
 
 
 @few

@@ -1,16 +1,14 @@
 """One score of several: each part standardised per query, weighed as subset retrainings advise."""
 
 from collections.abc import Mapping
-from itertools import product
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.provenance.influence.calibrate import Retrained, correlate, predict
+from tasks.provenance.influence.calibrate import Retrained, predict
 
 Floats = NDArray[np.float64]
-GRID = (0.0, 0.25, 0.5, 1.0)
-"""Weights that are tried; coarse, so that there is little to overfit."""
 
 
 def standardise(scores: Floats) -> Floats:
@@ -27,19 +25,27 @@ def combine(parts: Mapping[str, Floats], weights: Mapping[str, float]) -> Floats
 
 
 def fit_weights(parts: Mapping[str, Floats], retrained: Retrained) -> dict[str, float]:
-    """Choose the weights of the grid whose prediction agrees best with the retrainings.
+    """Choose weights by non-negative least squares of measured on predicted help, over all queries.
 
-    The largest weight is 1; of equally good ones the first of the grid is taken. Measure the
-    result on other queries and other subsets than these.
+    The optimum is the ordinary solution on the parts that it uses, so that trying every choice of
+    the few parts finds it exactly. The largest weight is 1; when no part predicts anything all
+    are. Measure the result on other queries and other subsets than these.
     """
     names = list(parts)
     predicted = [predict(standardise(parts[name]), retrained.masks) for name in names]
-    best, chosen = -np.inf, dict.fromkeys(names, 1.0)
-    for weights in product(GRID, repeat=len(names)):
-        if max(weights) != 1.0:
-            continue  # a multiple of another one
-        mixed = np.sum([w * p for w, p in zip(weights, predicted, strict=True)], axis=0)
-        found = float(correlate(mixed, retrained.losses).mean())
-        if found > best:
-            best, chosen = found, dict(zip(names, weights, strict=True))
-    return chosen
+    columns = np.stack([_centred(one).ravel() for one in predicted], axis=1)
+    target = standardise(-retrained.losses.T).ravel()
+    best, chosen = float(target @ target), np.zeros(len(names))
+    for number in range(1, len(names) + 1):
+        for used in map(list, combinations(range(len(names)), number)):
+            found = np.linalg.lstsq(columns[:, used], target, rcond=None)[0]
+            rest = target - columns[:, used] @ found
+            if (found > 0).all() and rest @ rest < best:
+                best, chosen = float(rest @ rest), np.zeros(len(names))
+                chosen[used] = found
+    scaled = chosen / chosen.max() if chosen.max() > 0 else np.ones(len(names))
+    return {name: round(float(weight), 4) for name, weight in zip(names, scaled, strict=True)}
+
+
+def _centred(values: Floats) -> Floats:
+    return values - values.mean(axis=1, keepdims=True)

@@ -72,7 +72,8 @@ def _positions(tokens: Tokens) -> tuple[Ints, Ints, Ints]:
 
 def _counts(tokens: Tokens, size: int) -> Any:
     sample, at = np.nonzero(tokens != PAD)
-    return _sparse(np.ones(len(sample)), sample, tokens[sample, at], (len(tokens), size))
+    words = tokens[sample, at].astype(np.int64)
+    return _sparse(np.ones(len(sample)), sample, words, (len(tokens), size))
 
 
 def _sparse(

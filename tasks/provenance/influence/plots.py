@@ -15,14 +15,16 @@ def write_chart(report: InfluenceReport, folder: Path) -> Path:
     from matplotlib.figure import Figure
 
     shown = report.sources[:MAX_BARS]
-    sides = [("influence, sum of scores", [total.score for total in shown])]
     measured = [total.removed for total in shown]
+    sides: dict[str, Sequence[EffectFigure | None]] = {
+        "influence, sum of scores": [total.score for total in shown]
+    }
     if any(measured):
-        sides.append(("loss per token added without it, nats", measured))
+        sides["loss per token added without it, nats"] = measured
     size = (1.5 + 4.5 * len(sides), 1.6 + 0.4 * len(shown))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, len(sides), squeeze=False, sharey=True)[0]
-    for axis, (label, effects) in zip(axes, sides, strict=True):
+    for axis, (label, effects) in zip(axes, sides.items(), strict=True):
         _bars(axis, [total.name for total in shown], effects)
         axis.set_xlabel(label)
     axes[0].invert_yaxis()

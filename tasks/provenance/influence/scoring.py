@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Method = Literal["combined", "lexical"]
-PARTS: dict[Method, tuple[str, ...]] = {
+PARTS: dict[str, tuple[str, ...]] = {
     "combined": ("tfidf", "bigrams", "ekfac", "embedding"),
     "lexical": ("tfidf", "bigrams"),
 }
@@ -82,9 +82,7 @@ def score_parts(model: Explained, queries: Samples, method: Method) -> dict[str,
     return found
 
 
-def combine_parts(
-    parts: Mapping[str, Floats], method: Method, weights: Mapping[str, float]
-) -> Floats:
+def combine_parts(parts: Mapping[str, Floats], method: str, weights: Mapping[str, float]) -> Floats:
     """Add up the parts of a method: [texts, samples]."""
     return combine({name: parts[name] for name in PARTS[method]}, weights)
 
@@ -108,14 +106,13 @@ def calibrate_parts(
     """Fit the weights of each method on one half and measure methods and parts on the other."""
     offered = [method for method, names in PARTS.items() if set(names) <= set(parts)]
     if retrained is None or halves is None:
-        unfitted = {method: {name: UNFITTED[name] for name in PARTS[method]} for method in offered}
-        return Calibration(weights=unfitted, lds={})
+        return Calibration(weights={m: {n: UNFITTED[n] for n in PARTS[m]} for m in offered}, lds={})
     fit = retrained.select(halves.fit_queries, halves.fit_subsets)
     fresh = retrained.select(halves.fresh_queries, halves.fresh_subsets)
     lds = {
         name: calibrate(scores[list(halves.fresh_queries)], fresh) for name, scores in parts.items()
     }
-    weights: dict[str, dict[str, float]] = {}
+    weights: dict[str, Mapping[str, float]] = {}
     for method in offered:
         mine = {name: parts[name][list(halves.fit_queries)] for name in PARTS[method]}
         weights[method] = fit_weights(mine, fit)
