@@ -1,6 +1,7 @@
 """One immutable segment: its arrays and its files."""
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,13 +21,12 @@ from storage.spans.sorting import dead_ranks
 from storage.spans.suffixes import arrays_of
 
 FORMAT = "suyuan-spans/1"
-MANIFEST = "segment.json"
-SEPARATOR = 0
-_FILES = {
-    "tokens.u64": np.uint64, "suffixes.u64": np.uint64, "buckets.u32": np.uint32,
-    "grams.u64": np.uint64, "words.u64": np.uint64, "ids.u64": np.uint64, "units.u8": np.uint8,
-    "wide.u8": np.uint8, "samples.u32": np.uint32, "firsts.u32": np.uint32, "bases.u32": np.uint32,
-    "names.txt": np.uint8,
+MANIFEST, DATA = "segment.json", "data.bin"
+ALIGNMENT = 64
+_SECTIONS = {
+    "tokens": "<u8", "suffixes": "<u8", "buckets": "<u4", "grams": "<u8", "words": "<u8",
+    "ids": "<u8", "units": "u1", "wide": "u1", "samples": "<u4", "firsts": "<u4", "bases": "<u4",
+    "names": "u1",
 }  # fmt: skip
 
 
@@ -78,20 +78,24 @@ class Segment:
         return replace(self, arrays=arrays_of(self.arrays._replace(dead=ranks)))
 
     def write(self, folder: Path) -> str:
-        """Write all files and the manifest into an empty folder; give the manifest's hash."""
-        contents = dict(zip(_FILES, self._file_arrays(), strict=True))
-        entries: dict[str, Any] = {}
+        """Write data and manifest into an empty folder; give the manifest's hash."""
+        sections: dict[str, Any] = {}
+        at = 0
+        with explained(str(folder)), (folder / DATA).open("wb") as file:
+            for name, array in zip(_SECTIONS, self._stored(), strict=True):
+                data = np.ascontiguousarray(array, _SECTIONS[name]).tobytes()
+                at += file.write(bytes(-at % ALIGNMENT))
+                sections[name] = {"start": at, "bytes": len(data), "sha256": sha256_hex(data)}
+                at += file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        manifest = canonical_json(self._description() | {"bytes": at, "sections": sections})
         with explained(str(folder)):
-            for name, array in contents.items():
-                data = np.ascontiguousarray(array).view(np.uint8).reshape(-1).data
-                write_atomic(folder / name, bytes(data))
-                entries[name] = {"bytes": len(data), "sha256": sha256_hex(bytes(data))}
-            manifest = canonical_json(self._description() | {"files": entries})
             write_atomic(folder / MANIFEST, manifest)
             sync_folder(folder)
         return sha256_hex(manifest)
 
-    def _file_arrays(self) -> tuple[np.ndarray, ...]:
+    def _stored(self) -> tuple[np.ndarray, ...]:
         a, places = self.arrays, self.layout
         return (
             a.tokens, a.suffixes, a.buckets, a.grams, self.words, self.ids, places.units,
@@ -112,27 +116,40 @@ class Segment:
 
 
 def open_segment(folder: Path, digest: str) -> Segment:
-    """Map the files of a segment; CorruptError when manifest or sizes are not as written."""
+    """Map the data of a segment; CorruptError when manifest or size are not as written."""
     manifest = read_manifest(folder, digest)
-    arrays = []
-    for name, kind in _FILES.items():
-        size = manifest["files"][name]["bytes"]
-        path = folder / name
-        with explained(str(path)):
-            if path.stat().st_size != size:
-                raise CorruptError("has another size than written", item=str(path))
-            mapped = np.memmap(path, kind, mode="r") if size else np.zeros(0, kind)
-        arrays.append(np.asarray(mapped))
-    tokens, suffixes, buckets, grams, words, ids, units, wide, samples, firsts, bases, names = (
-        readonly(array) for array in arrays
-    )
-    bits = manifest["token_bits"], manifest["suffix_bits"]
+    path = folder / DATA
+    with explained(str(path)):
+        if path.stat().st_size != manifest["bytes"]:
+            raise CorruptError("has another size than written", item=str(path))
+        mapped = np.asarray(np.memmap(path, np.uint8, mode="r"))
+    data = {
+        name: mapped[section["start"] : section["start"] + section["bytes"]].view(_SECTIONS[name])
+        for name, section in manifest["sections"].items()
+    }
     searched = Arrays(
-        tokens, bits[0], suffixes, bits[1], manifest["size"], buckets, grams, manifest["gram"],
-        readonly(np.zeros(0, np.uint64)),
-    )  # fmt: skip
+        tokens=data["tokens"],
+        token_bits=manifest["token_bits"],
+        suffixes=data["suffixes"],
+        suffix_bits=manifest["suffix_bits"],
+        size=manifest["size"],
+        buckets=data["buckets"],
+        grams=data["grams"],
+        gram=manifest["gram"],
+        dead=readonly(np.zeros(0, np.uint64)),
+    )
+    places = (data[name] for name in ("units", "wide", "samples", "firsts", "bases"))
+    units, wide, samples, firsts, bases = places
     layout = Layout(units, wide, samples.reshape(-1, 2), firsts, bases)
-    return Segment(searched, words, ids, manifest["words"], layout, names, manifest["rule"])
+    return Segment(
+        arrays=searched,
+        words=data["words"],
+        ids=data["ids"],
+        n_words=manifest["words"],
+        layout=layout,
+        names=data["names"],
+        rule=manifest["rule"],
+    )
 
 
 def read_manifest(folder: Path, digest: str) -> Mapping[str, Any]:
@@ -153,20 +170,24 @@ def read_manifest(folder: Path, digest: str) -> Mapping[str, Any]:
 
 
 def check_segment(folder: Path, digest: str) -> list[Problem]:
-    """Hash every file of a segment again and name what differs."""
+    """Hash every section of a segment again and name what differs."""
     node = f"spans:{folder.name}"
     try:
         manifest = read_manifest(folder, digest)
     except CorruptError as error:
         return [Problem(node=node, reason=error.cause)]
-    problems = []
-    for name, entry in manifest["files"].items():
-        path = folder / name
-        if not path.is_file():
-            problems.append(Problem(node=f"{node}/{name}", reason="is missing"))
-        elif sha256_hex(path.read_bytes()) != entry["sha256"]:
-            problems.append(Problem(node=f"{node}/{name}", reason="content has another hash"))
-    return problems
+    path = folder / DATA
+    if not path.is_file():
+        return [Problem(node=f"{node}/{DATA}", reason="is missing")]
+    data = path.read_bytes()
+    if len(data) != manifest["bytes"]:
+        return [Problem(node=f"{node}/{DATA}", reason="has another size than written")]
+    return [
+        Problem(node=f"{node}/{DATA}#{name}", reason="content has another hash")
+        for name, section in manifest["sections"].items()
+        if sha256_hex(data[section["start"] : section["start"] + section["bytes"]])
+        != section["sha256"]
+    ]
 
 
 def layout_of(units: np.ndarray, wide: np.ndarray, firsts: np.ndarray, bases: np.ndarray) -> Layout:
