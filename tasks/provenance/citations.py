@@ -1,10 +1,14 @@
-"""Proof of the citations of one answer."""
+"""Proof of citations: of one answer, and of all that are stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
 
+from storage.answer_stream import stored_answers
 from storage.digest import sha256_hex
 from storage.errors import SuyuanError
 from storage.home import Home
@@ -19,11 +23,25 @@ from tasks.provenance.proof import (
 from tasks.provenance.report import Tally
 
 Chunks = Mapping[str, Mapping[str, Any]]
+Owner = tuple[str, str]
+"""Document and text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """What of the tables is sound, for the proof of all answers."""
+
+    chunk_files: Sequence[str]
+    complete: bool
+    """Whether no file of documents and chunks is damaged; else nothing follows from a missing row."""
+    layouts: Mapping[Owner, str]
+    left_out: frozenset[str]
+    """Documents that are not to be read."""
 
 
 def check_citations(home: Home, answer: Answer, tally: Tally) -> None:
     """Prove every citation; name what fails `answer:<id>#<number of the citation, from 1>`."""
-    read: dict[tuple[str, str], DocumentBytes | None] = {}
+    read: dict[Owner, DocumentBytes | None] = {}
     chunks = _cited_chunks(home, answer, tally)
     for number, citation in enumerate(answer.citations, 1):
         owner = (citation.doc_id, citation.text_id)
@@ -33,20 +51,88 @@ def check_citations(home: Home, answer: Answer, tally: Tally) -> None:
         reasons = ["its document cannot be read"]
         if document is not None:
             reasons = list(_reasons(answer, citation, document, chunks))
+        _count(tally, answer, number, reasons)
+
+
+def check_all_citations(home: Home, tables: Tables, tally: Tally) -> None:
+    """Prove the citations of every stored answer that is live; count the others.
+
+    One document is in memory at a time. A citation whose document or chunk lies in a damaged file is
+    counted but not named: the file is named already.
+    """
+    for answers, problems in stored_answers(home.ledger_url):
+        tally.extend(problems)
+        live = [answer for answer in answers if answer.state == "live"]
+        tally.add("answers_checked", len(live))
+        tally.add("answers_not_live", len(answers) - len(live))
+        ids = {citation.chunk_id for answer in live for citation in answer.citations}
+        rows = home.table("chunks").scan_files(tables.chunk_files)
+        chunks = _chunk_rows(rows, sorted(ids))
+        for owner, cited in groupby(_by_owner(live, tables), key=itemgetter(0)):
+            _check_owner(home, owner, cited, chunks, tables, tally)
+
+
+Cited = tuple[Owner, Answer, int]
+
+
+def _by_owner(answers: Iterable[Answer], tables: Tables) -> list[Cited]:
+    cited = [
+        ((citation.doc_id, citation.text_id), answer, number)
+        for answer in answers
+        for number, citation in enumerate(answer.citations, 1)
+        if citation.doc_id not in tables.left_out
+    ]
+    return sorted(cited, key=lambda one: (one[0], one[1].answer_id, one[2]))
+
+
+def _check_owner(
+    home: Home,
+    owner: Owner,
+    cited: Iterable[Cited],
+    chunks: Chunks,
+    tables: Tables,
+    tally: Tally,
+) -> None:
+    layout_id = tables.layouts.get(owner)
+    document = None
+    if layout_id is not None:
+        try:
+            document = read_document(home.blobs, *owner, layout_id)
+            tally.add("n_bytes", document.n_bytes)
+        except SuyuanError as error:
+            tally.error(error, f"blob:{owner[1]}")
+    for _, answer, number in cited:
+        citation = answer.citations[number - 1]
+        if document is not None and (tables.complete or citation.chunk_id in chunks):
+            reasons = list(_reasons(answer, citation, document, chunks))
+            _count(tally, answer, number, reasons)
+            continue
         tally.add("citations_checked")
-        tally.add("citations_ok", int(not reasons))
-        for reason in reasons:
+        if layout_id is None and tables.complete:
+            reason = "the documents table does not have this text of its document"
             tally.problem(f"answer:{answer.answer_id}#{number}", reason)
+
+
+def _count(tally: Tally, answer: Answer, number: int, reasons: Sequence[str]) -> None:
+    tally.add("citations_checked")
+    tally.add("citations_ok", int(not reasons))
+    for reason in reasons:
+        tally.problem(f"answer:{answer.answer_id}#{number}", reason)
 
 
 def _cited_chunks(home: Home, answer: Answer, tally: Tally) -> Chunks:
     ids = [citation.chunk_id for citation in answer.citations]
     try:
-        rows = home.table("chunks").scan().filter(pl.col("chunk_id").is_in(ids))
-        found = rows.select(CHUNK_COLUMNS).collect()
+        return _chunk_rows(home.table("chunks").scan(), ids)
     except (SuyuanError, pl.exceptions.PolarsError, OSError) as error:
         tally.problem("table:chunks", f"cannot be read ({error})")
         return {}
+
+
+def _chunk_rows(rows: pl.LazyFrame, ids: Sequence[str]) -> Chunks:
+    if not ids:
+        return {}
+    found = rows.filter(pl.col("chunk_id").is_in(ids)).select(CHUNK_COLUMNS).collect()
     return {row["chunk_id"]: row for row in found.iter_rows(named=True)}
 
 

@@ -14,7 +14,8 @@ from typing import Any
 from storage.errors import SuyuanError
 from storage.home import Home
 from storage.schemas import TABLES
-from tasks.provenance.citations import check_citations
+from storage.transparency import Tree
+from tasks.provenance.citations import Tables, check_all_citations, check_citations
 from tasks.provenance.proof import CHUNK_COLUMNS, DocumentBytes, chunk_reason, read_document
 from tasks.provenance.report import Tally, VerifyReport
 from tasks.provenance.stored import check_table
@@ -35,13 +36,23 @@ def verify_answer(answer_id: str, home: Home) -> VerifyReport:
 def verify_all(home: Home, sample: int | None = None) -> VerifyReport:
     """Prove everything stored; with `sample`, the bytes of so many documents drawn at random.
 
-    Ledger, table files and index files are always proven completely.
+    Ledger, tree of its log, table files and index files are always proven completely. Citations are
+    proven of all answers that are live, as far as their documents are read.
     """
     tally = Tally("all")
     tally.extend(home.ledger.verify())
+    tally.extend(Tree(home.ledger_url).verify())
+    damaged = len(tally.problems)
     sound = {name: check_table(home, name, tally) for name in TABLES}
     scope = _scope(home, sound["documents"], sample)
+    tables = Tables(
+        chunk_files=sound["chunks"],
+        complete=len(tally.problems) == damaged,
+        layouts=scope.layouts,
+        left_out=scope.left_out,
+    )
     proven = _check_chunks(home, sound["chunks"], scope, tally)
+    check_all_citations(home, tables, tally)
     for sha in sorted((scope.blobs | _quarantined(home, sound["quarantine"])) - proven):
         _check_blob(home, sha, tally)
     tally.extend(home.index_store.check_current())
