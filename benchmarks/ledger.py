@@ -171,6 +171,14 @@ def _types() -> dict[str, pa.DataType]:
     return {field.name: field.type for field in CHUNKS.schema}
 
 
+@dataclass(frozen=True)
+class Latencies:
+    """Times of single calls in ms, sorted: on the clock, and of this process alone."""
+
+    wall: list[float]
+    cpu: list[float]
+
+
 def ask(home: Home, corpus: Corpus) -> list[Result]:
     """Measure each question on random subjects."""
     ledger, random = home.ledger, corpus.random
@@ -206,14 +214,6 @@ def _latency(name: str, took: Latencies, at: float, bar: str, **more: float) -> 
     ours = float(np.quantile(took.wall, at))
     name = f"{name}, p{100 * at:.0f}"
     return _result(name, ours, "ms", len(took.wall), bar, **figures, **more)
-
-
-@dataclass(frozen=True)
-class Latencies:
-    """Times of single calls in ms, sorted: on the clock, and of this process alone."""
-
-    wall: list[float]
-    cpu: list[float]
 
 
 def _latencies(call: Callable[[str], object], subjects: Sequence[str]) -> Latencies:
