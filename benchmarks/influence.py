@@ -28,7 +28,7 @@ from tasks.provenance.influence.calibrate import (
     retrain,
 )
 from tasks.provenance.influence.combine import standardise
-from tasks.provenance.influence.ekfac import fit_factors, score_queries
+from tasks.provenance.influence.ekfac import score_queries
 from tasks.provenance.influence.proxy import Proxy, ProxyOptions
 from tasks.provenance.influence.samples import (
     Cut,
@@ -39,18 +39,19 @@ from tasks.provenance.influence.samples import (
     cut_documents,
 )
 from tasks.provenance.influence.scoring import (
-    Explained,
     Halves,
     calibrate_parts,
     combine_parts,
     score_parts,
+    seeds_of,
+    train_explained,
 )
 
 Floats = NDArray[np.float64]
 LDS_BAR = 0.63
 MARGIN_BAR = 0.05
-FULL = {"documents": 64, "subsets": 60, "models": 2, "epochs": 15}
-QUICK = {"documents": 24, "subsets": 20, "models": 1, "epochs": 10}
+FULL = {"documents": 64, "subsets": 60, "models": 2, "companions": 2, "epochs": 15}
+QUICK = {"documents": 24, "subsets": 20, "models": 1, "companions": 1, "epochs": 10}
 CUT = Cut(per_document=5, held_out=2)
 OURS = "combined (TF-IDF + bigrams + EK-FAC + embedding)"
 
@@ -85,27 +86,27 @@ def read_documents(path: Path, limit: int, seed: int) -> list[Document]:
 def measure(split: Split, size: Mapping[str, int], seed: int) -> Iterator[Result]:
     """Score every query by every method and compare each with the retrainings."""
     queries = each_window(split.held_out)
+    epochs, train = size["epochs"], split.train.tokens
     options = ProxyOptions(
-        vocabulary=split.vocabulary, epochs=size["epochs"], checkpoints=(size["epochs"] // 3,)
+        vocabulary=split.vocabulary, epochs=epochs, checkpoints=ProxyOptions.early(epochs)
     )
     trainer = Proxy(options=options)
-    train = split.train.tokens
-    with TemporaryDirectory() as folder, measured() as scoring:
-        models = trainer.train(train, seed)
-        fit_factors(trainer, models, train, Path(folder))
-        model = Explained(trainer=trainer, models=models, train=train, factors=Path(folder))
+    with TemporaryDirectory() as place, measured() as scoring:
+        folder, seeds = Path(place), seeds_of(seed, size["companions"])
+        model = train_explained(trainer, train, seeds, "combined", folder)
         parts = score_parts(model, queries, "combined")
-        final = score_queries(trainer, models, train, queries.tokens, Path(folder))[-1]
+        number = len(model.curved) - 1
+        final = score_queries(trainer, model.curved[-1:], train, queries.tokens, folder, number)[0]
     with measured() as retraining, reporter("influence", in_prefect=False) as show:
         documents = split.train.rows["doc_id"].to_list()
         masks = draw_subsets(documents, size["subsets"], seed)
-        seeds = range(seed + 1, seed + 1 + size["models"])
-        truth = retrain(trainer, train, queries.tokens, masks, seeds, show)
+        others = range(seed + 1, seed + 1 + size["models"])
+        truth = retrain(trainer, train, queries.tokens, masks, others, show)
     yield from compare(
         parts, final, truth, halves_by_document(split.held_out, size["subsets"], seed)
     )
     yield seconds("train, curvature and scores of all queries", scoring, len(queries))
-    yield seconds("retraining for calibration and test", retraining, len(masks) * len(seeds))
+    yield seconds("retraining for calibration and test", retraining, len(masks) * len(others))
 
 
 def compare(
@@ -122,9 +123,9 @@ def compare(
         "random": noise,
         "TF-IDF": parts["tfidf"],
         "bigrams": parts["bigrams"],
-        "EK-FAC, last checkpoint": final,
-        "EK-FAC, two checkpoints": parts["ekfac"],
-        "embedding rows": parts["embedding"],
+        "EK-FAC": final,
+        "EK-FAC, several models": parts["ekfac"],
+        "embedding rows, several models": parts["embedding"],
         "TF-IDF + EK-FAC, equal weights": both,
         "TF-IDF + bigrams": lexical,
         OURS: ours,
@@ -133,7 +134,7 @@ def compare(
     values = {name: lds_per_query(score[chosen], fresh) for name, score in scores.items()}
     for name, found in values.items():
         yield lds_result(name, found, len(halves.fresh_subsets), calibration.weights["combined"])
-    for peer in ("TF-IDF", "EK-FAC, last checkpoint", "EK-FAC, two checkpoints"):
+    for peer in ("TF-IDF", "EK-FAC", "EK-FAC, several models"):
         yield margin(values[OURS], values[peer], peer)
 
 

@@ -37,6 +37,9 @@ class InfluenceParams(BaseModel):
     max_documents: int = Field(64, ge=2, le=5000, description="Documents to train on.")
     per_document: int = Field(5, ge=1, le=100, description="Samples of each document.")
     epochs: int = Field(15, ge=1, le=200, description="Passes over the samples.")
+    companions: int = Field(
+        2, ge=0, le=8, description="More models to average gradients over; not used by lexical."
+    )
     subsets: Annotated[int, AfterValidator(pipeline.enough_subsets)] = Field(
         24, ge=0, le=1000, description="Retrainings that calibrate; 0 leaves scores uncalibrated."
     )
@@ -59,7 +62,8 @@ def influence(params: InfluenceParams) -> InfluenceReport:
         drawn = draw(stores, cut, params.max_documents, seed, policy, run.id)
         run.dataset("documents", drawn.snapshot.root, version=drawn.snapshot.version)
         texts = read(params.evaluation, drawn.split)
-        model = train(drawn.split, params.epochs, method, seed, folder)
+        all_seeds = scoring.seeds_of(seed, params.companions if method == "combined" else 0)
+        model = train(drawn.split, params.epochs, method, all_seeds, folder)
         parts = score(model.explained, texts.samples, method)
         seeds = range(seed + 1, seed + 1 + params.models_per_subset)
         again = retrain(model, drawn.split, texts.samples, params.subsets, seeds, run.progress)

@@ -65,14 +65,18 @@ def score_queries(
     train: Tokens,
     queries: Tokens,
     folder: Path,
+    first: int = 0,
 ) -> Floats:
-    """Score all training samples for each query and checkpoint: [checkpoints, queries, samples]."""
+    """Score all training samples for each query and checkpoint: [checkpoints, queries, samples].
+
+    The models are those of `fit_factors`, or its last ones from number `first` on.
+    """
     require_kronfluence()
     from kronfluence.arguments import ScoreArguments
 
     heuristic = ScoreArguments(damping_factor=None)  # a tenth of the mean eigenvalue
     found = []
-    for number, model in enumerate(models):
+    for number, model in enumerate(models, start=first):
         analyzer = _analyzer(trainer, model, folder, number)
         analyzer.compute_pairwise_scores(
             _SCORES,

@@ -1,6 +1,6 @@
 """From documents to a trained small model, its scores, their calibration, and the stored index."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from tasks.provenance.influence.calibrate import (
     draw_subsets,
     retrain,
 )
-from tasks.provenance.influence.ekfac import fit_factors
 from tasks.provenance.influence.evaluation import read_evaluation
 from tasks.provenance.influence.samples import (
     Cut,
@@ -39,6 +38,7 @@ from tasks.provenance.influence.scoring import (
     Method,
     combine_parts,
     halve,
+    train_explained,
 )
 from tasks.provenance.influence.store import index_root, write_index
 from tasks.provenance.influence.totals import Effect, Total, leave_out, totals
@@ -67,7 +67,7 @@ class Trained:
     explained: Explained
     options: Mapping[str, Any]
     weights: tuple[bytes, ...]
-    """One safetensors file a checkpoint; the last one is the model."""
+    """One safetensors file for each early and each curved checkpoint; the last one is the model."""
 
     tokenizer: str
 
@@ -123,28 +123,23 @@ def may_train(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     return rows.filter(pl.col("licence").is_in(allowed))
 
 
-def train(split: Split, epochs: int, method: Method, seed: int, folder: Path) -> Trained:
-    """Train the small model and, for gradients, estimate its curvature into files of the folder.
+def train(split: Split, epochs: int, method: Method, seeds: Sequence[int], folder: Path) -> Trained:
+    """Train the small model with its companions and, for gradients, estimate the curvature.
 
-    An early checkpoint is kept beside the last one: gradients say more before the loss is small.
+    The files of the curvature stay in the folder.
     """
     from tasks.provenance.influence.proxy import Proxy, ProxyOptions, dump_weights
 
     options = ProxyOptions(
-        vocabulary=split.vocabulary, epochs=epochs, checkpoints=(max(1, epochs // 3),)
+        vocabulary=split.vocabulary, epochs=epochs, checkpoints=ProxyOptions.early(epochs)
     )
     trainer = Proxy(options=options)
-    models = trainer.train(split.train.tokens, seed)
-    factors = folder / "factors"
-    if method == "combined":
-        fit_factors(trainer, models, split.train.tokens, factors)
+    explained = train_explained(trainer, split.train.tokens, seeds, method, folder / "factors")
     return Trained(
-        explained=Explained(
-            trainer=trainer, models=models, train=split.train.tokens, factors=factors
-        ),
+        explained=explained,
         options=trainer.facts(),
         tokenizer=split.tokenizer,
-        weights=tuple(dump_weights(model) for model in models),
+        weights=tuple(dump_weights(model) for model in (*explained.early, *explained.curved)),
     )
 
 
@@ -234,6 +229,7 @@ def store(
         "model": node,
         "method": method,
         "options": model.options,
+        "num_early": len(model.explained.early),
         "weights": calibration.weights,
         "lds": {name: asdict(lds) for name, lds in calibration.lds.items()},
     }

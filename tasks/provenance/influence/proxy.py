@@ -57,8 +57,13 @@ class ProxyOptions:
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     warmup_steps: int = 10
-    checkpoints: tuple[int, ...] = (5,)
+    checkpoints: tuple[int, ...] = (1, 2, 3, 5)
     """Epochs after which a model is kept; the last epoch is always kept."""
+
+    @staticmethod
+    def early(epochs: int) -> tuple[int, ...]:
+        """Give the epochs whose models explain most: the first three, and one third of the way."""
+        return tuple(sorted({1, 2, 3, max(4, epochs // 3)} & set(range(1, epochs))))
 
 
 class Block(nn.Module):

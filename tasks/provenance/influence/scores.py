@@ -8,9 +8,9 @@ from typing import Any
 
 from storage.errors import NotFoundError
 from storage.home import Home
-from tasks.provenance.influence.samples import encode_texts
+from tasks.provenance.influence.samples import Tokens, encode_texts
 from tasks.provenance.influence.scoring import Explained, Method, combine_parts, score_parts
-from tasks.provenance.influence.store import FACTORS, InfluenceFolder, index_root, open_index
+from tasks.provenance.influence.store import InfluenceFolder, index_root, open_index
 
 _QUERY = "text"
 _WORDS = {
@@ -89,7 +89,7 @@ def score_text(index: InfluenceFolder, text: str, top: int, method: Method) -> l
         )
     query = encode_texts({_QUERY: text}, index.tokenizer, samples.tokens.shape[1])
     with TemporaryDirectory(prefix="suyuan-influence-") as place:
-        model = _load(index, Path(place), method)
+        model = _load(index, samples.tokens, Path(place), method)
         parts = score_parts(model, query, method)
     scores = combine_parts(parts, method, manifest["weights"][method])[0]
     rows = samples.rows.select("doc_id", "source").with_columns(score=scores)
@@ -109,17 +109,16 @@ def lds_of(
     return (found["value"], found["low"], found["high"]) if found else (None, None, None)
 
 
-def _load(index: InfluenceFolder, place: Path, method: Method) -> Explained:
+def _load(index: InfluenceFolder, tokens: Tokens, place: Path, method: Method) -> Explained:
     """Open the model of an index; kronfluence writes beside the factors, so it gets links to them."""
-    tokens = index.samples.tokens
     if method == "lexical":
-        return Explained(trainer=None, models=(), train=tokens, factors=place)  # type: ignore[arg-type]
+        return Explained(trainer=None, train=tokens, early=(), curved=(), factors=place)  # type: ignore[arg-type]
     from tasks.provenance.influence.proxy import Proxy
 
     trainer = Proxy.of(index.manifest["options"])
     models = [trainer.load_bytes(data) for data in index.weights]
-    for stored in (index.path / FACTORS).glob("checkpoint-*/*"):
-        link = place / stored.relative_to(index.path / FACTORS)
-        link.parent.mkdir(exist_ok=True)
-        link.symlink_to(stored.resolve())
-    return Explained(trainer=trainer, models=models, train=tokens, factors=place)
+    index.link_factors(place)
+    early = index.manifest["num_early"]
+    return Explained(
+        trainer=trainer, train=tokens, early=models[:early], curved=models[early:], factors=place
+    )

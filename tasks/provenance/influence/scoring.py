@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.provenance.influence.calibrate import Lds, Retrained, calibrate
 from tasks.provenance.influence.combine import combine, fit_weights, standardise
-from tasks.provenance.influence.ekfac import require_kronfluence, score_queries
+from tasks.provenance.influence.ekfac import fit_factors, require_kronfluence, score_queries
 from tasks.provenance.influence.embedding import score_embedding
 from tasks.provenance.influence.lexical import score_bigrams, score_tfidf
 from tasks.provenance.influence.samples import Samples, Tokens
@@ -27,17 +27,31 @@ PARTS: dict[str, tuple[str, ...]] = {
     "lexical": ("tfidf", "bigrams"),
 }
 """What each method adds up; "lexical" needs neither the model nor kronfluence."""
-UNFITTED = {"tfidf": 0.25, "bigrams": 1.0, "ekfac": 0.25, "embedding": 0.25}
+UNFITTED = {"tfidf": 0.2, "bigrams": 1.0, "ekfac": 0.25, "embedding": 0.35}
 """Weights of a score that no retraining has calibrated."""
+NUM_EARLY = 3
+COMPANION_SEED = 1000
+"""Seeds of companions begin so far above the model's, apart from those of retrainings."""
+
+
+def seeds_of(seed: int, companions: int) -> list[int]:
+    """Give the seed of the model and those of its companions."""
+    return [seed, *range(seed + COMPANION_SEED, seed + COMPANION_SEED + companions)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explained:
-    """A trained model: its checkpoints, training samples, and the curvature of each checkpoint."""
+    """A trained model, with checkpoints of it and of companions from other seeds.
+
+    Gradients of one model are noisy: their scores are averaged over checkpoints and seeds.
+    """
 
     trainer: "Influenceable"
-    models: Sequence["nn.Module"]
     train: Tokens
+    early: Sequence["nn.Module"]
+    """Checkpoints of the first epochs, where the embedding's gradients say most."""
+    curved: Sequence["nn.Module"]
+    """Checkpoints whose curvature is known; the last one is the model that is explained."""
     factors: Path
     """Folder of what `fit_factors` wrote; read by the method "combined" only."""
 
@@ -67,6 +81,22 @@ def require_method(method: Method) -> None:
         require_kronfluence()
 
 
+def train_explained(
+    trainer: "Influenceable", train: Tokens, seeds: Sequence[int], method: Method, folder: Path
+) -> Explained:
+    """Train once per seed and estimate the curvature; the first seed makes the explained model.
+
+    The trainer's last two checkpoints are taken for curvature (of companions the one before the
+    last) and its first ones for the embedding.
+    """
+    runs = [trainer.train(train, seed) for seed in seeds]
+    curved = [model for run in runs[1:] for model in run[-2:-1]] + runs[0][-2:]
+    if method == "combined":
+        fit_factors(trainer, curved, train, folder)
+    early = [model for run in runs for model in run[:NUM_EARLY]]
+    return Explained(trainer=trainer, train=train, early=early, curved=curved, factors=folder)
+
+
 def score_parts(model: Explained, queries: Samples, method: Method) -> dict[str, Floats]:
     """Score all training samples for each text by each part: [texts, samples]."""
     tokens, by_text = queries.tokens, queries.by_text
@@ -75,8 +105,8 @@ def score_parts(model: Explained, queries: Samples, method: Method) -> dict[str,
         "bigrams": by_text(score_bigrams(model.train, tokens)),
     }
     if method == "combined":
-        curved = score_queries(model.trainer, model.models, model.train, tokens, model.factors)
-        rows = [score_embedding(model.trainer, m, model.train, tokens) for m in model.models]
+        curved = score_queries(model.trainer, model.curved, model.train, tokens, model.factors)
+        rows = [score_embedding(model.trainer, m, model.train, tokens) for m in model.early]
         found["ekfac"] = _over_checkpoints([by_text(scores) for scores in curved])
         found["embedding"] = _over_checkpoints([by_text(scores) for scores in rows])
     return found

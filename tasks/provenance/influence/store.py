@@ -29,11 +29,12 @@ TOKENS = "tokens.npy"
 TOKENIZER = "tokenizer.json"
 FACTORS = "factors"
 VERSION = 1
+_WEIGHTS = "weights-"
 
 
 @dataclass(frozen=True, kw_only=True)
 class InfluenceFolder:
-    """An index whose files were proven against its manifest."""
+    """An index; every file is proven against the manifest when it is read."""
 
     path: Path
     manifest: Mapping[str, Any]
@@ -41,19 +42,39 @@ class InfluenceFolder:
     @property
     def samples(self) -> Samples:
         """Training samples of the model."""
-        rows = pl.read_parquet(self.path / ROWS)
-        return Samples(tokens=np.load(self.path / TOKENS), rows=rows)
+        rows = pl.read_parquet(io.BytesIO(self.read(ROWS)))
+        return Samples(tokens=np.load(io.BytesIO(self.read(TOKENS))), rows=rows)
 
     @property
     def tokenizer(self) -> str:
         """JSON of the model's tokenizer."""
-        return (self.path / TOKENIZER).read_text("utf-8")
+        return self.read(TOKENIZER).decode()
 
     @property
     def weights(self) -> list[bytes]:
-        """Weights of each checkpoint, the last one is the model."""
-        names = sorted(self.path.glob("weights-*.safetensors"))
-        return [name.read_bytes() for name in names]
+        """Weights of each checkpoint; the last one is the model."""
+        return [self.read(name) for name in sorted(self.manifest["files"]) if _is_weights(name)]
+
+    def link_factors(self, folder: Path) -> None:
+        """Make the curvature of each checkpoint appear in a folder that can be written to."""
+        for name in self.manifest["files"]:
+            if name.startswith(f"{FACTORS}/"):
+                self.read(name)
+                link = folder / name.removeprefix(f"{FACTORS}/")
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to((self.path / name).resolve())
+
+    def read(self, name: str) -> bytes:
+        """Read a file; CorruptError when it is not what was written."""
+        path = self.path / name
+        try:
+            with explained(str(path)):
+                data = path.read_bytes()
+        except NotFoundError as error:
+            raise _damaged(path) from error
+        if sha256_hex(data) != self.manifest["files"].get(name):
+            raise _damaged(path)
+        return data
 
 
 def index_root(home: Home) -> Path:
@@ -89,7 +110,7 @@ def write_index(
 
 
 def open_index(root: Path, digest: str) -> InfluenceFolder:
-    """Open the index of a model and prove its files; NotFoundError when there is none."""
+    """Open the index of a model; NotFoundError when there is none."""
     place = root / digest
     try:
         with explained(str(place)):
@@ -102,13 +123,7 @@ def open_index(root: Path, digest: str) -> InfluenceFolder:
         ) from error
     except ValueError as error:
         raise _damaged(place / MANIFEST) from error
-    folder = place / manifest["folder"]
-    with explained(str(folder)):
-        found = _hashes(folder)
-    for path, sha in manifest["files"].items():
-        if found.get(path) != sha:
-            raise _damaged(folder / path)
-    return InfluenceFolder(path=folder, manifest=manifest)
+    return InfluenceFolder(path=place / manifest["folder"], manifest=manifest)
 
 
 def drop_exposed(root: Path, doc_ids: Iterable[str]) -> list[str]:
@@ -137,7 +152,11 @@ def _contents(
     yield ROWS, parquet.getvalue()
     yield TOKENIZER, tokenizer.encode()
     for number, data in enumerate(weights):
-        yield f"weights-{number:02d}.safetensors", data
+        yield f"{_WEIGHTS}{number:03d}.safetensors", data
+
+
+def _is_weights(name: str) -> bool:
+    return name.startswith(_WEIGHTS)
 
 
 def _copy_factors(source: Path, target: Path) -> None:

@@ -155,12 +155,12 @@ def test_a_damaged_or_missing_file_of_an_index_is_named(tmp_path):
     whole = rows.read_bytes()
     rows.write_bytes(whole[:9] + bytes([whole[9] ^ 1]) + whole[10:])
     with pytest.raises(CorruptError, match=r"samples\.parquet"):
-        open_index(tmp_path, folder.parent.name)
+        _ = open_index(tmp_path, folder.parent.name).samples
     rows.write_bytes(whole)
     assert len(open_index(tmp_path, folder.parent.name).samples) == 4
     (folder / "tokenizer.json").unlink()
     with pytest.raises(CorruptError, match=r"tokenizer\.json"):
-        open_index(tmp_path, folder.parent.name)
+        _ = open_index(tmp_path, folder.parent.name).tokenizer
     with pytest.raises(NotFoundError, match="suyuan influence"):
         open_index(tmp_path, "0" * 64)
 
