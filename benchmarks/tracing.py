@@ -78,7 +78,7 @@ def documents() -> Iterator[Result]:
 def _kind_results(score: KindScore) -> Iterator[Result]:
     if not score.truths:
         yield Result(
-            name=f"docs-multilicense {score.kind}: queries with a span (false alarms)",
+            name=f"docs-multilicense {score.kind}: queries with a passage (false alarms)",
             ours=score.false_alarms.value,
             unit="share",
             n=score.n,

@@ -16,6 +16,9 @@ from storage.spans.units import Units
 MAX_GAP = 3
 """Units between two spans of one passage, on either side."""
 
+MAX_GAP_BYTES = 512
+"""A longer gap is not looked into: it may be white space, but no reader calls that one passage."""
+
 Change = Literal["kept", "replaced", "inserted", "deleted"]
 
 
@@ -52,6 +55,8 @@ class Stitch:
     end: int
     doc_start: int
     doc_end: int
+    kept: int
+    """Units that are the same."""
     edits: tuple[Edit, ...]
 
 
@@ -70,6 +75,19 @@ class _Piece:
     def without_first(self, count: int) -> "_Piece":
         """Leave out the first units, on both sides."""
         return _Piece(self.at + count, self.doc_at + count, self.size - count)
+
+
+def may_join(matches: Iterable[Match], max_bytes: int = MAX_GAP_BYTES) -> bool:
+    """Say by the offsets alone whether two of the matches with one document may be neighbours."""
+    ordered = sorted(matches, key=lambda one: (one.start, one.doc_start))
+    for at, left in enumerate(ordered):
+        for right in ordered[at + 1 :]:
+            if right.start > left.end + max_bytes:
+                break
+            ahead = left.doc_start < right.doc_start <= left.doc_end + max_bytes
+            if ahead and right.start > left.start:
+                return True
+    return False
 
 
 def stitch(
@@ -91,11 +109,13 @@ def stitch(
 
 
 def _piece(match: Match, text: Units, document: Units) -> _Piece | None:
-    """Count a match in units; None when it was found by another rule of units."""
+    """Count a match in units; None when the units of both sides are not the same."""
     first, last = map(int, np.searchsorted(text.starts, (match.start, match.end)))
     places = (match.doc_start, match.doc_end)
     doc_first, doc_last = map(int, np.searchsorted(document.starts, places))
-    same = last - first == doc_last - doc_first > 0
+    same = last > first and np.array_equal(
+        text.hashes[first:last], document.hashes[doc_first:doc_last]
+    )
     return _Piece(first, doc_first, last - first) if same else None
 
 
@@ -129,7 +149,9 @@ def _stitched(chain: Sequence[_Piece], text: Units, document: Units) -> Stitch:
             edits.append(_between(edits[-1], kept, before.gap(piece)))
         edits.append(kept)
     first, last = edits[0], edits[-1]
-    return Stitch(first.start, last.end, first.doc_start, last.doc_end, tuple(edits))
+    kept_units = sum(piece.size for piece in chain)
+    places = (first.start, last.end, first.doc_start, last.doc_end)
+    return Stitch(*places, kept_units, tuple(edits))
 
 
 def _between(left: Edit, right: Edit, gap: tuple[int, int]) -> Edit:

@@ -5,9 +5,9 @@ of the question. `exact` compares bytes, a place whose text does not say the sam
 not a source, and what no live document of an active source carries is not shown.
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ from storage.errors import InputError, MissingError
 from storage.home import Home
 from storage.records import Problem
 from storage.spans.manifest import NAME as MANIFEST
+from tasks.provenance.coverage import coverage
 from tasks.provenance.live_texts import Carrier, LiveTexts
-from tasks.provenance.stitching import Edit, Match, Stitch, stitch
+from tasks.provenance.stitching import Edit, Match, Stitch, may_join, stitch
 from tasks.provenance.trace_view import render
 from tasks.provenance.traced import (
     StitchedSpan,
@@ -34,13 +35,20 @@ __all__ = ["Trace", "TraceOptions", "Tracer", "render", "trace_text"]
 
 MAX_TEXT_BYTES = 4 << 20
 MAX_PASSAGE_BYTES = 4096
+SEED_UNITS = 4
+"""Pieces of a near-verbatim passage may be as short as this, when together they are long enough."""
+
+MOST_SEED_HITS = 12
+"""A piece that occurs more often ties a text to no document in particular."""
+
+MOST_SEEDED_UNITS = 20_000
+"""In a longer text only spans are joined: it has enough of them."""
+
 _HITS_PER_DOCUMENT = 4
 """Places looked at for each document shown, so that one document's repetitions hide no other."""
-_SPACE = re.compile(
-    rb"[\t-\r\x1c- ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f"
-    rb"|\xe3\x80\x80"
-)
-"""White space of Unicode in UTF-8."""
+
+
+Places = Mapping[str, Collection[Match]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +105,29 @@ class Tracer:
         queries = [_Query.of(_checked(text, options), options, self._scanner) for text in texts]
         hits = options.max_documents * _HITS_PER_DOCUMENT
         found = [self._index.trace(q.text, min_units=q.min_units, max_hits=hits) for q in queries]
+        places = [self._places(q, matches) for q, matches in zip(queries, found, strict=True)]
         self.texts.load(hit.doc_id for matches in found for match in matches for hit in match.hits)
+        self.texts.load(text_id for by_text in places for text_id in by_text)
         return [
-            _Tracing(query, self.texts, self._scanner, options).result(matches)
-            for query, matches in zip(queries, found, strict=True)
+            _Tracing(query, self.texts, self._scanner, options).result(matches, by_text)
+            for query, matches, by_text in zip(queries, found, places, strict=True)
         ]
+
+    def _places(self, query: "_Query", matches: "Sequence[SpanMatch]") -> Places:
+        """Give the pieces of possible near-verbatim passages, by text."""
+        found: dict[str, set[Match]] = defaultdict(set)
+        seeds: Sequence[SpanMatch] = ()
+        if query.min_units > SEED_UNITS and query.units.starts.size <= MOST_SEEDED_UNITS:
+            seeds = self._index.trace(
+                query.text,
+                min_units=SEED_UNITS,
+                max_hits=MOST_SEED_HITS,
+                max_count=MOST_SEED_HITS,
+            )
+        for match in (*matches, *seeds):
+            for hit in match.hits:
+                found[hit.doc_id].add(Match(match.start, match.end, hit.start, hit.end))
+        return {text_id: places for text_id, places in found.items() if may_join(places)}
 
     @property
     def _scanner(self) -> "Scanner":
@@ -134,14 +160,13 @@ class _Tracing:
     options: TraceOptions
     hidden: int = 0
     problems: list[Problem] = field(default_factory=list)
-    places: dict[str, list[Match]] = field(default_factory=lambda: defaultdict(list))
 
-    def result(self, matches: "Sequence[SpanMatch]") -> Trace:
+    def result(self, matches: "Sequence[SpanMatch]", places: Places) -> Trace:
         known = len(self.texts.problems)
         spans = tuple(span for match in matches if (span := self._span(match)))
-        stitched = tuple(sorted(self._stitched(), key=lambda one: (one.start, -one.end)))
-        kept = [e for s in stitched for e in s.edits if e.kind == "kept"]
         verbatim = [(span.start, span.end) for span in spans]
+        stitched = tuple(self._stitched(places, verbatim))
+        kept = [edit for one in stitched for edit in one.edits if edit.kind == "kept"]
         text = self.query.text
         return Trace(
             spans=spans,
@@ -159,7 +184,6 @@ class _Tracing:
         """Give a span with its live documents; None when no live document has it."""
         documents, seen = [], set()
         for exact, hit in self._proven(match):
-            self.places[hit.doc_id].append(Match(match.start, match.end, hit.start, hit.end))
             for carrier in self.texts.carriers(hit.doc_id):
                 repeated = (carrier.source, carrier.uri) in seen
                 seen.add((carrier.source, carrier.uri))
@@ -200,15 +224,28 @@ class _Tracing:
         units = self.scanner.units
         return bool(units(one).hashes.tobytes() == units(other).hashes.tobytes())
 
-    def _stitched(self) -> Iterator[StitchedSpan]:
-        for text_id, places in self.places.items():
-            text = self.texts.text(text_id)
-            if len(places) < 2 or text is None:
-                continue
-            for one in stitch(places, self.query.units, self.scanner.units(text)):
-                yield self._stitched_span(text_id, text, one)
+    def _stitched(
+        self, places: Places, verbatim: Sequence[tuple[int, int]]
+    ) -> Iterator[StitchedSpan]:
+        """Give the near-verbatim passages in order, without those that lie in a verbatim span."""
+        passages = [one for text_id in places for one in self._passages(text_id, places[text_id])]
+        passages.sort(key=lambda one: (one[1].start, -one[1].end, -one[1].kept, one[0]))
+        shown: Counter[tuple[int, int]] = Counter()
+        for text_id, one in passages:
+            place = (one.start, one.end)
+            shown[place] += 1
+            if shown[place] <= self.options.max_documents and not _inside(place, verbatim):
+                yield self._stitched_span(text_id, one)
 
-    def _stitched_span(self, text_id: str, text: bytes, one: Stitch) -> StitchedSpan:
+    def _passages(self, text_id: str, places: Collection[Match]) -> Iterator[tuple[str, Stitch]]:
+        text = self.texts.text(text_id) if self.texts.carriers(text_id) else None
+        if text is not None:
+            for one in stitch(places, self.query.units, self.scanner.units(text)):
+                if one.kept >= self.query.min_units:
+                    yield text_id, one
+
+    def _stitched_span(self, text_id: str, one: Stitch) -> StitchedSpan:
+        text = self.texts.text(text_id) or b""
         passage = self.query.text[one.start : one.end]
         place = (one.doc_start, one.doc_end)
         carriers = self.texts.carriers(text_id)[: self.options.max_documents]
@@ -246,24 +283,10 @@ def traced_document(
     )
 
 
-def coverage(text: bytes, ranges: Sequence[tuple[int, int]]) -> float:
-    """Give the share of the bytes of a text, white space left out, that lie in byte ranges."""
-    total = len(text) - _num_space(text)
-    covered = sum(end - start - _num_space(text[start:end]) for start, end in _united(ranges))
-    return round(covered / total, 6) if total else 0.0
-
-
-def _united(ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Give the union of ranges, as ranges that do not touch each other."""
-    position = 0
-    for start, end in sorted(ranges):
-        if end > position:
-            yield max(start, position), end
-            position = end
-
-
-def _num_space(text: bytes) -> int:
-    return sum(len(one) for one in _SPACE.findall(text))
+def _inside(place: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a range lies in one of the spans; their starts and ends both rise."""
+    at = bisect_right(spans, place[0], key=lambda span: span[0])
+    return at > 0 and place[1] <= spans[at - 1][1]
 
 
 def _checked(text: bytes | str, options: TraceOptions) -> bytes:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.home import Home
+from tasks.provenance.coverage import coverage
 from tasks.provenance.share import Share, share
-from tasks.provenance.trace import TraceOptions, Tracer, coverage
+from tasks.provenance.trace import TraceOptions, Tracer
 from tasks.provenance.traced import Trace, TracedDocument
 
 
@@ -25,7 +26,7 @@ class KindScore:
     coverage_stitched: float
     """Share of all bytes of the queries in spans or in what near-verbatim passages kept."""
     false_alarms: Share
-    """Queries with a span, of those without a source."""
+    """Queries with a span or a near-verbatim passage, of those without a source."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ def _score(kind: str, rows: Sequence[Mapping[str, Any]], traces: Sequence[Trace]
         text = row["query"].encode()
         truths += len(row["truth"])
         without += not row["truth"]
-        alarms += not row["truth"] and bool(trace.spans)
+        alarms += not row["truth"] and bool(trace.spans or trace.stitched)
         for truth in row["truth"]:
             size = sum(len(word) for word in text[truth["q_start"] : truth["q_end"]].split())
             total += size

@@ -5,14 +5,15 @@ import re
 import numpy as np
 
 from storage.spans.units import Units
-from tasks.provenance.stitching import Match, stitch
+from tasks.provenance.stitching import Match, may_join, stitch
 
 
 def units(text: str) -> Units:
-    """Words as units; the stitching does not look at their hashes."""
+    """Words as units."""
     places = [match.span() for match in re.finditer(r"\w+", text)]
     starts, ends = (np.array([place[side] for place in places], np.int64) for side in (0, 1))
-    return Units(np.zeros(len(places), np.uint64), starts, ends)
+    hashes = np.array([hash(text[a:b]) & 0xFFFF for a, b in places], np.uint64)
+    return Units(hashes, starts, ends)
 
 
 def match(text: str, document: str, words: str) -> Match:
@@ -97,7 +98,16 @@ def test_each_repetition_of_a_passage_is_joined_to_its_own_neighbour():
     ]
 
 
-def test_a_match_that_counts_differently_in_units_is_left_out():
+def test_a_match_whose_units_differ_is_left_out():
     text, document = "a b c d e", "ab c d e"
     found = stitch([Match(0, 3, 0, 2), Match(4, 9, 3, 8)], units(text), units(document))
     assert found == []
+    assert stitch([Match(0, 3, 0, 2), Match(4, 9, 3, 7)], units(text), units("xy c d e")) == []
+
+
+def test_only_neighbours_on_both_sides_may_be_joined():
+    assert may_join([Match(0, 5, 100, 105), Match(6, 9, 110, 113)])
+    assert not may_join([Match(0, 5, 100, 105), Match(6, 9, 20, 23)])
+    assert not may_join([Match(0, 5, 100, 105), Match(6, 9, 1000, 1003)])
+    assert not may_join([Match(0, 5, 100, 105), Match(1000, 1003, 110, 113)])
+    assert not may_join([Match(0, 5, 100, 105)])

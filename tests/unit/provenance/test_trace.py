@@ -7,8 +7,9 @@ import pytest
 
 from storage.errors import InputError, MissingError
 from storage.schemas import DOCUMENTS
+from tasks.provenance.coverage import coverage
 from tasks.provenance.span_index import update_span_index
-from tasks.provenance.trace import TraceOptions, coverage, render, trace_text
+from tasks.provenance.trace import TraceOptions, render, trace_text
 from tests.stored_home import document_row, fill_home
 
 SHORT = TraceOptions(min_units=3)
@@ -145,6 +146,18 @@ def test_an_edit_is_shown_in_a_near_verbatim_passage(home):
     assert (edit.kind, edit.text.strip(), edit.doc_text.strip()) == ("replaced", "ANOTHER", "word9")
     assert "ANOTHER" in render(trace, query.encode())
     assert "替换" in render(trace, query.encode(), "zh")
+
+
+def test_short_pieces_make_one_passage_when_together_they_are_long_enough(home):
+    words = [f"word{number}" for number in range(20)]
+    text_id = home.blobs.put(" ".join(words).encode())
+    set_rows(home, "plain.md", uri="file:///docs/words", doc_id=text_id, text_id=text_id)
+    update_span_index(home, "r2")
+    trace = trace_text(home, " ".join([*words[:5], "NEW", *words[5:10]]))
+    assert (trace.spans, trace.coverage) == ((), 0.0)
+    assert [edit.kind for edit in trace.stitched[0].edits] == ["kept", "inserted", "kept"]
+    assert trace.coverage_stitched > 0.9
+    assert trace_text(home, " ".join([*words[:4], "NEW", *words[12:15]])).stitched == ()
 
 
 def test_a_trace_is_json_and_shows_its_documents(traced_home):
