@@ -182,7 +182,7 @@ def _vector_windows(work: Work) -> Iterator[bytes]:
 def _vector_blocks(work: Work, which: pl.Expr) -> Iterator[bytes]:
     frame = work.home.table("vectors").scan().filter(which).select("vector").collect()
     for block in frame.iter_slices(_VECTOR_ROWS):
-        yield block["vector"].to_arrow().flatten().to_numpy().astype(np.float32).tobytes()
+        yield block["vector"].explode().to_numpy().astype(np.float32).tobytes()
 
 
 def _without_kept(work: Work, wanted: Fingerprints) -> Fingerprints:
