@@ -25,7 +25,7 @@ def done(tmp_path_factory, prefect_api):
         patch.setenv("SUYUAN_HOME", str(folder))
         home = fill_home(folder)
         texts = folder / "texts.jsonl"
-        rows = [{"id": f"t{at}", "text": " ".join(WORDS["sea"][at:] * 3)} for at in range(8)]
+        rows = [{"id": f"t{at}", "text": " ".join(WORDS["sea"][at:] * 2)} for at in range(10)]
         texts.write_text("\n".join([*map(json.dumps, rows), "not json"]))
         from flows.influence import InfluenceParams, influence
 
@@ -35,7 +35,7 @@ def done(tmp_path_factory, prefect_api):
 
 def test_the_report_is_calibrated_and_tells_the_sources_apart(done):
     report, _, _ = done
-    assert (report.num_documents, report.num_samples, report.num_texts) == (10, 30, 8)
+    assert (report.num_documents, report.num_samples, report.num_texts) == (10, 30, 10)
     assert report.num_refused == 1
     assert report.lds.low <= report.lds.value <= report.lds.high
     assert set(report.parts) == {"tfidf", "bigrams", "ekfac", "embedding", "combined", "lexical"}

@@ -22,6 +22,8 @@ Masks = NDArray[np.bool_]
 Progress = Callable[[str, int, int], None]
 RESAMPLES = 2000
 MIN_SUBSETS = 5
+MIN_QUERIES = 5
+"""With fewer there is no interval to speak of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,16 +106,16 @@ def lds_per_query(scores: Floats, retrained: Retrained) -> Floats:
 
 
 def calibrate(scores: Floats, retrained: Retrained, seed: int = 0) -> Lds:
-    """Give the LDS with its interval; a ValueError when there are too few subsets to rank."""
-    if len(retrained.masks) < MIN_SUBSETS:
-        raise ValueError(f"an LDS needs at least {MIN_SUBSETS} subsets")
+    """Give the LDS with its interval; a ValueError when there are too few subsets or queries."""
+    if len(retrained.masks) < MIN_SUBSETS or len(scores) < MIN_QUERIES:
+        raise ValueError(f"an LDS needs at least {MIN_SUBSETS} subsets and {MIN_QUERIES} queries")
     values = lds_per_query(scores, retrained)
     low, high = bootstrap(values, seed)
     return Lds(
         value=float(values.mean()),
         low=low,
         high=high,
-        error=float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0,
+        error=float(values.std(ddof=1) / np.sqrt(len(values))),
         num_queries=len(values),
         num_subsets=len(retrained.masks),
     )

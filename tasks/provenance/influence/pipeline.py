@@ -10,11 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from storage.digest import canonical_json, sha256_hex
-from storage.errors import MissingError
+from storage.errors import InputError, MissingError
 from storage.home import Home
 from storage.schemas import DOCUMENTS
 from storage.snapshots import Snapshot, record_snapshot
 from tasks.provenance.influence.calibrate import (
+    MIN_QUERIES,
     MIN_SUBSETS,
     Progress,
     Retrained,
@@ -174,6 +175,11 @@ def retrain_all(
     """Train on random halves of the documents and without each source; nothing for 0 subsets."""
     if not subsets:
         return Retrainings(subsets=None, halves=None, removed={})
+    if (texts := queries.rows["doc_id"].n_unique()) < 2 * MIN_QUERIES:
+        raise InputError(
+            f"{texts} texts are too few to calibrate on",
+            way_out=f"Give at least {2 * MIN_QUERIES} texts, or ask for 0 subsets",
+        )
     trainer, rows, tokens = model.explained.trainer, split.train.rows, split.train.tokens
     masks = draw_subsets(rows["doc_id"].to_list(), subsets, seeds[0])
     found = retrain(trainer, tokens, queries.tokens, masks, seeds, progress)

@@ -85,9 +85,12 @@ def test_without_retraining_there_are_weights_and_no_lds():
     assert (dict(found.lds), list(found.weights)) == ({}, ["lexical"])
 
 
-def test_too_few_subsets_are_refused():
+def test_too_few_subsets_or_queries_are_refused():
     parts, retrained = made_up(num_subsets=4)
     with pytest.raises(ValueError, match="at least 5"):
+        calibrate(parts["true"], retrained)
+    parts, retrained = made_up(num_queries=4)
+    with pytest.raises(ValueError, match="5 queries"):
         calibrate(parts["true"], retrained)
     with pytest.raises(ValueError, match="at least 10"):
         enough_subsets(4)
@@ -193,10 +196,10 @@ def test_a_score_is_never_shown_without_its_standing():
 
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_the_report_says_lds_or_uncalibrated_wherever_it_shows_a_score(calibrated):
-    parts = {"tfidf": DRAW.normal(size=(8, 4)), "bigrams": DRAW.normal(size=(8, 4))}
+    parts = {"tfidf": DRAW.normal(size=(10, 4)), "bigrams": DRAW.normal(size=(10, 4))}
     masks = draw_subsets(list("wxyz"), 10, seed=0)
-    retrained = Retrained(masks=masks, losses=DRAW.normal(size=(10, 8)))
-    args = (retrained, halve(8, 10, 0)) if calibrated else (None, None)
+    retrained = Retrained(masks=masks, losses=DRAW.normal(size=(10, 10)))
+    args = (retrained, halve(10, 10, 0)) if calibrated else (None, None)
     calibration = calibrate_parts(parts, *args)
     removed = {"a": effect(np.ones(3))} if calibrated else {}
     scores = np.array([[1.0, 2.0, -1.0, -2.0]] * 8)
