@@ -189,3 +189,11 @@ def _made(connection: sa.Connection, selection: Selection) -> dict[str, tuple[st
         found = connection.execute(sa.select(reached.union(step).c.node))
         nodes = {node for node in found.scalars() if node.split(":")[0] in KINDS}
     return {kind: tuple(sorted(n for n in nodes if n.startswith(f"{kind}:"))) for kind in KINDS}
+
+
+def signed_heads(url: str) -> list[tuple[int, str]]:
+    """Give size and time of every signed head of the log, smallest first."""
+    head = schema.tree_head
+    query = sa.select(head.c.size, head.c.signed_at).order_by(head.c.size)
+    with reading(url) as connection:
+        return [(int(row.size), str(row.signed_at)) for row in connection.execute(query)]
