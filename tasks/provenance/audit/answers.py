@@ -8,7 +8,13 @@ import polars as pl
 
 from storage.home import Home
 from storage.records import Answer
-from tasks.provenance.audit.records import NO_SOURCE, AnswersAudit, Portion, Unsourced
+from tasks.provenance.audit.records import (
+    NO_SOURCE,
+    NOT_SENSITIVE,
+    AnswersAudit,
+    Portion,
+    Unsourced,
+)
 from tasks.provenance.grades import GradedEvidence, GradedSentence, grade_answer
 
 MOST_NAMED = 100
@@ -60,9 +66,9 @@ def cut_by_kind(start: int, end: int, spans: Sequence[Span]) -> Iterator[tuple[s
         first, last = max(span_start, position), min(span_end, end)
         if first < last:
             yield kind, last - first
-            yield NO_SOURCE, first - position
+            yield NOT_SENSITIVE, first - position
             position = last
-    yield NO_SOURCE, end - position
+    yield NOT_SENSITIVE, end - position
 
 
 def _has_text(answer: Answer) -> bool:

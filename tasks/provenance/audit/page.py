@@ -38,12 +38,16 @@ STYLE = (
     "vertical-align:top;overflow-wrap:anywhere}"
     "th{font-weight:600;font-size:.85rem;color:var(--soft)}"
     "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    "td.bar{width:34%}svg{display:block;width:100%;height:1.1rem}"
+    "table.bars{table-layout:fixed}td.bar,th.bar{width:34%}.bars .n{width:16%}svg{display:block;width:100%;height:1.1rem}"
     "rect{fill:var(--bar)}rect.none{fill:var(--none)}rect.ground{fill:var(--card)}"
     ".warn td{background:var(--warn)}dl.about{display:grid;grid-template-columns:auto 1fr;"
     "gap:.2rem 1rem}dl.about dt{color:var(--soft)}dl.about dd{margin:0;overflow-wrap:anywhere}"
-    "@media(max-width:34rem){td.bar{width:24%}body{margin:1rem auto}"
-    "dl.about{grid-template-columns:1fr}dl.about dd{margin-bottom:.4rem}}"
+    "@media(max-width:34rem){td.bar,th.bar{width:24%}.bars .n{width:21%}body{margin:1rem auto}"
+    "dl.about{grid-template-columns:1fr}dl.about dd{margin-bottom:.4rem}"
+    ".list thead{display:none}.list tr{display:block;border-bottom:1px solid var(--line);"
+    "padding:.4rem 0}.list td{display:grid;grid-template-columns:6.5rem 1fr;border:0;"
+    "padding:.1rem .5rem}.list td::before{content:attr(data-name);color:var(--soft);"
+    "font-size:.85rem}.list .warn{background:var(--warn)}}"
 )
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -58,7 +62,7 @@ def html_page(audit: Audit, lang: str = "en") -> str:
     words = Words(lang)
     subject = words["answers"] if audit.model is None else audit.subject
     title = escape(f"{words['title']}: {subject}")
-    made = f"{words['made_at']} {audit.made_at[:19].replace('T', ' ')} UTC"
+    made = f"{words['made_at']} {_time(audit.made_at)} UTC"
     body = "\n".join(_sections(audit, words))
     return f"""<!doctype html>
 <html lang="{"zh-CN" if lang == "zh" else "en"}">
@@ -115,7 +119,8 @@ def _answer_sections(found: AnswersAudit, words: Words) -> Iterator[str]:
     if not found.unsourced:
         yield f"{head}<p>{escape(words['all_sourced'])}</p></section>"
         return
-    note = words["first_of"].format(shown=len(found.unsourced), n=found.n_unsourced)
+    shown = {"shown": len(found.unsourced), "n": found.n_unsourced}
+    note = words["first_of"].format(**shown) if shown["shown"] < shown["n"] else ""
     rows = [(one.answer_id, f"{one.start}–{one.end}", one.text) for one in found.unsourced]
     names = [words[key] for key in ("answer", "bytes", "text")]
     yield f"{head}<p class='soft'>{escape(note)}</p>{_table(names, rows)}</section>"
@@ -147,7 +152,7 @@ def _model_sections(model: ModelExplanation, words: Words) -> Iterator[str]:
     rows = [
         (r.source, f"{r.n_documents:,}", words["whole"] if r.whole else "") for r in model.revoked
     ]
-    names = [words["source"], words["documents"], ""]
+    names = [words["source"], words["documents"], words["extent"]]
     yield f"{head}{_table(names, rows, warn=True)}</section>"
 
 
@@ -157,7 +162,13 @@ def _revocations(audit: Audit, words: Words) -> str:
         return f"{head}<p>{escape(words['no_revocations'])}</p></section>"
     names = [words[key] for key in ("scope", "state", "reason", "who", "since")]
     rows = [
-        (r.scope, _state(r.state, r.failure, words), r.reason, r.requested_by, r.requested_at[:19])
+        (
+            r.scope,
+            _state(r.state, r.failure, words),
+            r.reason,
+            r.requested_by,
+            _time(r.requested_at),
+        )
         for r in audit.revocations
     ]
     return f"{head}{_table(names, rows, warn=True)}</section>"
@@ -180,8 +191,8 @@ def _heads(audit: Audit, words: Words) -> str:
     heads = audit.heads
     facts = {
         "heads_kept": f"{heads.n_heads:,}",
-        "first_head": heads.first_signed_at[:19] or words["nothing"],
-        "last_head": heads.last_signed_at[:19] or words["nothing"],
+        "first_head": _time(heads.first_signed_at) or words["nothing"],
+        "last_head": _time(heads.last_signed_at) or words["nothing"],
         "entries": f"{heads.n_entries:,}",
         "unsigned": f"{heads.n_unsigned:,}",
     }
@@ -208,9 +219,9 @@ def _bars(title: str, bars: Sequence[Bar], unit: str, words: Words) -> str:
     )
     note = words["first_of"].format(shown=MOST_BARS, n=len(bars)) if len(bars) > MOST_BARS else ""
     more = f'<p class="soft">{escape(note)}</p>' if note else ""
-    head = f'<th></th><th></th><th class="n">%</th><th class="n">{escape(unit)}</th>'
+    head = f'<th></th><th class="bar"></th><th class="n">%</th><th class="n">{escape(unit)}</th>'
     return (
-        f"<section><h2>{escape(title)}</h2><table><thead><tr>{head}</tr></thead>"
+        f'<section><h2>{escape(title)}</h2><table class="bars"><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table>{more}</section>"
     )
 
@@ -230,9 +241,18 @@ def _bar(bar: Bar, words: Words) -> str:
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]], *, warn: bool = False) -> str:
+    """Lay rows out; on a phone each cell stands on its own line after its name."""
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     mark = ' class="warn"' if warn else ""
-    lines = "".join(
-        f"<tr{mark}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    lines = "".join(f"<tr{mark}>{_cells(names, row)}</tr>" for row in rows)
+    return f'<table class="list"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+
+
+def _cells(names: Sequence[str], row: Sequence[str]) -> str:
+    pairs = zip(names, row, strict=True)
+    return "".join(f'<td data-name="{escape(name)}">{escape(cell)}</td>' for name, cell in pairs)
+
+
+def _time(text: str) -> str:
+    """Give an ISO time to the second, in words."""
+    return text[:19].replace("T", " ")

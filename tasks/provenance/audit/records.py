@@ -6,7 +6,10 @@ from storage.revocations import Revocation
 from tasks.provenance.model_records import ModelExplanation
 
 NO_SOURCE = "none"
-"""Name of the part that has no source, no licence, or nothing sensitive."""
+"""Name of the part for which no source was found."""
+
+NOT_SENSITIVE = "not_sensitive"
+"""Name of the part that lies in no sensitive span."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,11 +85,11 @@ def test_open_revocations_trust_and_heads_are_told(answers):
 @pytest.mark.parametrize(
     ("spans", "parts"),
     [
-        ([], {"none": 10}),
-        ([(0, 12, "EMAIL")], {"none": 8, "EMAIL": 2}),
+        ([], {"not_sensitive": 10}),
+        ([(0, 12, "EMAIL")], {"not_sensitive": 8, "EMAIL": 2}),
         (
             [(12, 15, "EMAIL"), (14, 18, "NAME"), (40, 50, "URL")],
-            {"none": 4, "EMAIL": 3, "NAME": 3},
+            {"not_sensitive": 4, "EMAIL": 3, "NAME": 3},
         ),
     ],
 )
