@@ -72,6 +72,28 @@ def test_features_and_index_have_nothing_to_do_the_second_time(built):
     assert run_here("features", {}, current).rewritten is False
     again = run_here("index", {}, current)
     assert (again.rebuilt, again.index) == (False, indexed.index)
+    assert (again.span_documents, again.span_added, again.span_removed) == (5, 0, 0)
+
+
+def test_a_text_is_traced_by_the_command_to_the_bytes_of_its_original(built, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from flows.cli import app
+
+    current, _, _, _, indexed = built
+    assert (indexed.span_documents, indexed.span_added, indexed.span_segments) == (5, 5, 1)
+    monkeypatch.setenv("SUYUAN_HOME", str(current.root))
+    batch = tmp_path / "batch.jsonl"
+    texts = ["They say: the MILL & weir of Oldstock grind barley", "青石港的燈塔建於1903年"]
+    lines = [json.dumps({"id": number, "text": text}) for number, text in enumerate(texts)]
+    batch.write_text("\n".join(lines), "utf-8")
+    options = ["--batch", str(batch), "--min-units", "5", "--json"]
+    out = CliRunner().invoke(app, ["trace", *options])
+    english, chinese = (json.loads(line) for line in out.stdout.splitlines())
+    (place,) = english["spans"][0]["documents"]
+    original = home(current).blobs.get(place["doc_id"])[place["src_start"] : place["src_end"]]
+    assert original == b"The mill &amp; weir of Oldstock grind"
+    assert chinese["spans"][0]["documents"][0]["title"] == "灯塔"
 
 
 @pytest.mark.parametrize(
