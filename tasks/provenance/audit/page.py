@@ -47,7 +47,7 @@ STYLE = (
     ".list thead{display:none}.list tr{display:block;border-bottom:1px solid var(--line);"
     "padding:.4rem 0}.list td{display:grid;grid-template-columns:6.5rem 1fr;border:0;"
     "padding:.1rem .5rem}.list td::before{content:attr(data-name);color:var(--soft);"
-    "font-size:.85rem}.list .warn{background:var(--warn)}}"
+    "font-size:.85rem}.list td:empty{display:none}.list .warn{background:var(--warn)}}"
 )
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
