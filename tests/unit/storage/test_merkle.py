@@ -84,6 +84,12 @@ def test_a_path_that_is_too_long_or_too_short_is_refused():
     assert not verify_inclusion(LEAVES[5], -1, 8, path, root)
 
 
+def test_a_node_within_the_tree_is_not_taken_for_a_leaf():
+    path, root = inclusion_proof(0, 8, subtree), subtree(0, 8)
+    assert not verify_inclusion(subtree(0, 2), 0, 8, path[1:], root)
+    assert not verify_inclusion(root, 0, 8, [], root)
+
+
 def test_a_consistency_proof_that_is_too_long_or_too_short_is_refused():
     path, roots = consistency_proof(3, 7, subtree), (subtree(0, 3), subtree(0, 7))
     assert verify_consistency((3, 7), roots, path)
