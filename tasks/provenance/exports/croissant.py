@@ -34,8 +34,6 @@ def export_croissant(home: Home, node: str) -> dict[str, Any]:
 
 def croissant_metadata(home: Home, node: str) -> "Metadata":
     """Build the metadata of a snapshot."""
-    import mlcroissant as mlc
-
     row = lineage_of(home, node).rows[node]
     name, version = split_snapshot(node)
     table = home.table(name)
@@ -43,6 +41,8 @@ def croissant_metadata(home: Home, node: str) -> "Metadata":
     parts = table.parts(version, known)
     if not parts:
         raise InputError("has no rows", item=node, way_out="Give a snapshot of another version")
+    import mlcroissant as mlc
+
     return mlc.Metadata(
         name=name,
         description=f"Version {version} of the table {name}: {sum(p.n_rows for p in parts)} rows.",

@@ -21,9 +21,9 @@ _SUBJECT = "SPDXRef-Subject"
 
 def export_spdx(home: Home, node: str) -> dict[str, Any]:
     """Give an SPDX 2.3 document of what a node uses; it passes the validator of spdx-tools."""
+    document = spdx_document(home, node)
     from spdx_tools.spdx.writer.json import json_writer
 
-    document = spdx_document(home, node)
     _refuse_invalid(document, node)
     stream = io.StringIO()
     json_writer.write_document_to_stream(document, stream, validate=False)
@@ -32,10 +32,10 @@ def export_spdx(home: Home, node: str) -> dict[str, Any]:
 
 def spdx_document(home: Home, node: str) -> "Document":
     """Build the document: the node describes itself, contains documents, which come from sources."""
-    from spdx_tools.spdx.model import Actor, ActorType, CreationInfo, Document
-
     lineage = lineage_of(home, node)
     used = list(used_documents(home, node))
+    from spdx_tools.spdx.model import Actor, ActorType, CreationInfo, Document
+
     sources = sorted({one.source for one in used})
     packages = [_subject(node, lineage.rows[node]), *(_source(home, name) for name in sources)]
     packages += [_package(one) for one in used]
