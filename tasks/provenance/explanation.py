@@ -31,7 +31,12 @@ class CitedSource:
     uri: str
     publisher: str
     trust: float
+    """As it counts today."""
     status: str
+    trust_by: str = "declared"
+    """Who says so: "declared", "computed" or "override"."""
+    trust_why: str = ""
+    """Who set it and why, when a person did."""
 
 
 @dataclass(frozen=True, kw_only=True)

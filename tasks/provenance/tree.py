@@ -25,6 +25,8 @@ _LABELS: dict[str, tuple[str, str]] = {
     "version": ("version", "版本"),
     "fetched": ("fetched", "采集于"),
     "trust": ("trust", "可信度"),
+    "computed": ("computed", "由证据计算"),
+    "override": ("set by a person", "人工设定"),
     "text_bytes": ("bytes of the text", "文本字节"),
     "original_bytes": ("bytes of the original", "原文字节"),
     "no_map": ("no byte map to the original", "与原文无字节映射"),
@@ -135,6 +137,9 @@ def _evidence_lines(evidence: Evidence, words: _Words, sentence: str) -> Iterato
     fetched = document.fetched_at[:19]
     yield f"  {document.uri} · {words['version']} {document.version} · {words['fetched']} {fetched}"
     trust = f"{words['trust']} {source.trust:g}"
+    if source.trust_by != "declared":
+        decided = f" ({source.trust_why})" if source.trust_why else ""
+        trust += f" {words[source.trust_by]}{decided}"
     yield f"{words['source']} {source.name} · {source.publisher or source.uri} · {trust}"
     kind = f"{words['evidence']}: {document.licence_evidence}"
     yield f"{words['licence']} {document.licence} ({kind})"

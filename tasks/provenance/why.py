@@ -101,12 +101,16 @@ def _document(home: Home, citation: Citation) -> CitedDocument:
 
 def _source(home: Home, citation: Citation) -> CitedSource:
     row = _row(home, "source", (citation.source,))
+    standing = home.trust_records.effective(citation.source) if row else None
+    decided = standing.override if standing else None
     return CitedSource(
         name=citation.source,
         uri=row.get("uri", ""),
         publisher=row.get("publisher", ""),
-        trust=row.get("trust", 0.0),
+        trust=standing.trust if standing else 0.0,
         status=row.get("status", ""),
+        trust_by=standing.by if standing else "declared",
+        trust_why=f"{decided.who}: {decided.why}" if decided else "",
     )
 
 

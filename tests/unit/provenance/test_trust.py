@@ -15,6 +15,7 @@ from tasks.provenance.trust_claims import compare_claims
 from tasks.provenance.trust_evidence import gather
 from tasks.provenance.trust_score import WEIGHTS, Component, score
 from tasks.provenance.trust_view import trust_metrics, trust_rows
+from tasks.provenance.why import explain, render
 from tasks.shared.quarantine import keep_rejects
 from tests.fakes import new_home
 
@@ -236,3 +237,10 @@ def test_table_and_metrics_hold_every_source(home):
     (row,) = trust_rows(found)
     assert (row["source"], row["helpfulness"]) == ("a/1", "no evidence")
     assert trust_metrics(found)["trust/a_1"] == found["a/1"].trust
+
+
+def test_why_shows_the_override_with_who_and_why(stored):
+    stored.home.trust_records.override("docs", 0.05, "bo", "known forgeries")
+    explanation = explain(stored.answer_id, stored.home)
+    assert "0.05 set by a person (bo: known forgeries)" in render(explanation)
+    assert "人工设定" in render(explanation, "zh")
