@@ -87,7 +87,7 @@ def queries_of(documents: Sequence[np.ndarray], count: int) -> dict[str, list[Qu
 
 def kernel_times(array: SuffixArray, queries: Sequence[Query], min_len: int) -> np.ndarray:
     """Time the search of each query alone, in microseconds."""
-    rows = np.empty((QUERY_TOKENS, 4), np.int64)
+    rows = np.empty((QUERY_TOKENS, 5), np.int64)
     times = []
     for query in queries:
         values = np.ascontiguousarray(query, np.int64)

@@ -212,52 +212,64 @@ def possible(a: Arrays, q: np.ndarray, shortest: Int) -> np.ndarray:
 
 
 @kernel
-def next_start(a: Arrays, q: np.ndarray, low: Int, high: Int, last: Int) -> Int:
-    """Give the least x in [low, high] for which q[x:last+1] occurs, or high + 1."""
-    end = high + 1
+def next_match(
+    a: Arrays, q: np.ndarray, may: np.ndarray, low: Int, bounds: tuple[Int, Int]
+) -> tuple[Int, Int, Int]:
+    """Give the least x from `low` to `latest` for which q[x:last+1] occurs, and its longest match.
+
+    `bounds` is (latest, last). Result: x, or latest + 1 where there is none; rank; length. Every
+    start from x on must pass the filter, so the least that does is tried first.
+    """
+    latest, last = bounds
+    first = latest
+    while first > low and may[first - 1]:
+        first -= 1
+    rank, length = longest(a, q, first, q.size)
+    if first + length > last:
+        return first, rank, length
+    low, end = first + 1, latest + 1
+    rank, length = 0, 0
     while low < end:
         middle = (low + end) >> 1
-        if longest(a, q, middle, last + 1)[1] == last + 1 - middle:
-            end = middle
+        found, size = longest(a, q, middle, q.size)
+        if middle + size > last:
+            end, rank, length = middle, found, size
         else:
             low = middle + 1
-    return low
+    return low, rank, length
 
 
 @kernel
-def trace(a: Arrays, q: np.ndarray, shortest: Int, spans: np.ndarray) -> tuple[Int, Int]:
-    """Write start, end, low and high rank of each maximal span; give their number and searches.
+def trace(a: Arrays, q: np.ndarray, shortest: Int, spans: np.ndarray) -> Int:
+    """Write start, end, low and high rank, live count of each maximal span; give their number.
 
-    `spans` is an int64 array of as many rows as the query has tokens, and four columns.
+    `spans` is an int64 array of as many rows as the query has tokens, and five columns.
     """
     may = possible(a, q, shortest)
-    count, searches, last, at = 0, 0, 0, 0
+    count, last, at = 0, 0, 0
     while at < may.size:
-        if not may[at]:
-            at += 1
-            continue
-        start = at
-        if at + shortest <= last:
-            latest = last + 1 - shortest
+        latest = last + 1 - shortest
+        if at < latest:
             if last >= q.size:
                 break
             if not may[latest]:
                 at = latest + 1
                 continue
-            start = next_start(a, q, at, latest, last)
-            searches += 1
-            if start > latest:
-                at = latest + 1
-                continue
-        rank, length = longest(a, q, start, q.size)
-        searches += 1
+            start, rank, length = next_match(a, q, may, at, (latest, last))
+        elif may[at]:
+            start = at
+            rank, length = longest(a, q, start, q.size)
+        else:
+            at += 1
+            continue
+        at = start + 1
         if length >= shortest and start + length > last:
             last = start + length
-            spans[count, 0], spans[count, 1] = start, last
-            spans[count, 2], spans[count, 3] = extent(a, rank, q, start, last)
+            low, high = extent(a, rank, q, start, last)
+            spans[count, 0], spans[count, 1], spans[count, 2] = start, last, low
+            spans[count, 3], spans[count, 4] = high, live(a, low, high)
             count += 1
-        at = start + 1
-    return count, searches
+    return count
 
 
 @kernel

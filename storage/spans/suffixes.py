@@ -1,12 +1,12 @@
 """A suffix array over any tokens: build it, and find the maximal spans of a query."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from storage.spans.bits import pack, packed_words
-from storage.spans.search import Arrays, earliest, fill_filter, find, live, trace
+from storage.spans.search import Arrays, earliest, fill_filter, find, trace
 from storage.spans.sorting import MOST_TOKENS, count_tokens, encode, pack_order
 
 GRAM = 8
@@ -17,8 +17,7 @@ _NO_DEAD = np.zeros(0, np.uint64)
 _NO_DEAD.flags.writeable = False
 
 
-@dataclass(frozen=True)
-class Spans:
+class Spans(NamedTuple):
     """Maximal spans of a query: tokens [starts, ends), ranks [lows, highs), live occurrences."""
 
     starts: np.ndarray
@@ -66,15 +65,11 @@ def trace_arrays(
     if min_len < 1:
         raise ValueError("min_len must be 1 or more")
     values = np.ascontiguousarray(query, np.int64)
-    rows = np.empty((values.size, 4), np.int64)
-    count, _ = trace(arrays, values, min_len, rows)
-    starts, ends, lows, highs = rows[:count].T
-    counts = np.array([live(arrays, a, b) for a, b in zip(lows, highs, strict=True)], np.int64)
-    spans = Spans(starts, ends, lows, highs, counts)
-    if max_count is None:
-        return spans
-    kept = counts <= max_count
-    return Spans(starts[kept], ends[kept], lows[kept], highs[kept], counts[kept])
+    rows = np.empty((values.size, len(Spans._fields)), np.int64)
+    found = rows[: trace(arrays, values, min_len, rows)]
+    if max_count is not None:
+        found = found[found[:, -1] <= max_count]
+    return Spans(*found.T)
 
 
 def sort_suffixes(tokens: np.ndarray) -> np.ndarray:
