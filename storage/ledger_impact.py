@@ -4,7 +4,7 @@ No closure over all edges: from a document over samples and a model to its answe
 reached, which says nothing. Each kind of thing has its own query here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,13 +71,14 @@ def find_reached(url: str, selection: Selection, limit: int) -> Reached:
         columns = sa.select(_row.c.doc_id, _row.c.text_id).where(selection.rows).distinct()
         rows = connection.execute(columns).all()
         documents = tuple(sorted({row.doc_id for row in rows}))
+        quoted, cited = _answers(connection, selection, limit)
         return Reached(
             documents=documents,
             texts=frozenset(row.text_id for row in rows if row.text_id),
             n_bytes=_n_bytes(connection, selection),
             carried=_carried(connection, selection),
-            quoted=_answers(connection, selection, "quoted", limit),
-            cited=_answers(connection, selection, "cited", limit),
+            quoted=quoted,
+            cited=cited,
             made=_made(connection, selection),
         )
 
@@ -89,14 +90,23 @@ def licences(url: str) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
-def answers_by(url: str, generators: Sequence[str], since: str, before: str, limit: int) -> Listing:
-    """Give the answers that these generators wrote within a time, not erased; "" is open."""
-    which = [_answer.c.generator.in_(generators), _answer.c.created_at >= since]
-    which.append(_answer.c.answer_id.not_in(_erased()))
+def answers_by(url: str, generator: str, since: str, before: str, limit: int) -> Listing:
+    """Give the answers that a generator wrote within a time, not erased; "" is open."""
+    mine = [_answer.c.generator == generator, _answer.c.created_at >= since]
+    mine.append(_answer.c.state != "erased")
     if before:
-        which.append(_answer.c.created_at < before)
-    query = sa.select(_answer.c.answer_id).where(*which)
-    return _listing(url, query, limit)
+        mine.append(_answer.c.created_at < before)
+    count = sa.select(sa.func.count()).select_from(_answer).where(*mine)
+    newest = (
+        sa.select(_answer.c.answer_id)
+        .where(*mine)
+        .order_by(_answer.c.created_at.desc(), _answer.c.answer_id.desc())
+        .limit(limit)
+    )
+    with reading(url) as connection:
+        number = int(connection.execute(count).scalar_one())
+        ids = tuple(connection.execute(newest).scalars()) if number else ()
+    return Listing(number, ids)
 
 
 def generators(url: str) -> list[str]:
@@ -110,15 +120,6 @@ def generators(url: str) -> list[str]:
         while (last := connection.execute(smallest, {"last": last}).scalar()) is not None:
             found.append(last)
     return found
-
-
-def _listing(url: str, query: sa.Select[tuple[str]], limit: int) -> Listing:
-    with reading(url) as connection:
-        count = connection.execute(sa.select(sa.func.count()).select_from(query.subquery()))
-        number = int(count.scalar_one())
-        newest = query.order_by(sa.desc("answer_id")).limit(limit)
-        ids = tuple(connection.execute(newest).scalars()) if number else ()
-    return Listing(number, ids)
 
 
 def _n_bytes(connection: sa.Connection, selection: Selection) -> int:
@@ -149,24 +150,31 @@ def _carried(connection: sa.Connection, selection: Selection) -> dict[str, tuple
     return found
 
 
-def _answers(connection: sa.Connection, selection: Selection, grade: str, limit: int) -> Listing:
-    """Answers by their strongest grade: each is counted once."""
-    quotes = sa.func.max(sa.case((_span.c.grade == "quoted", 1), else_=0))
-    wanted = quotes == (1 if grade == "quoted" else 0)
+def _answers(
+    connection: sa.Connection, selection: Selection, limit: int
+) -> tuple[Listing, Listing]:
+    """Give the answers that quote, and those that cite only: each counts by its strongest grade."""
+    strongest = sa.func.max(_span.c.grade)  # "quoted" comes after "cited" in the alphabet too
     query = (
-        sa.select(_span.c.answer_id)
+        sa.select(_span.c.answer_id, strongest.label("grade"))
         .where(
             selection.spans,
             _span.c.grade.in_(("quoted", "cited")),
             _span.c.answer_id.not_in(_erased()),
         )
         .group_by(_span.c.answer_id)
-        .having(wanted)
     )
-    count = sa.select(sa.func.count()).select_from(query.subquery())
-    number = int(connection.execute(count).scalar_one())
-    newest = query.order_by(_span.c.answer_id.desc()).limit(limit)
-    return Listing(number, tuple(connection.execute(newest).scalars()) if number else ())
+    found = query.subquery()
+    sums = sa.select(found.c.grade, sa.func.count()).group_by(found.c.grade)
+    counts = {grade: int(number) for grade, number in connection.execute(sums)}
+
+    def listing(grade: str) -> Listing:
+        newest = query.having(strongest == grade).order_by(_span.c.answer_id.desc()).limit(limit)
+        known = grade in counts
+        ids = tuple(connection.execute(newest).scalars()) if known else ()
+        return Listing(counts.get(grade, 0), ids)
+
+    return listing("quoted"), listing("cited")
 
 
 def _erased() -> sa.Select[tuple[str]]:

@@ -299,7 +299,8 @@ sa.Index("part_by_table", part.c.table_name, part.c.path)
 sa.Index("doc_source_by_source", doc_source.c.source, doc_source.c.uri)
 sa.Index("doc_source_by_licence", doc_source.c.licence, doc_source.c.doc_id)
 sa.Index("answer_by_time", answer.c.created_at)
-sa.Index("answer_by_generator", answer.c.generator, answer.c.created_at, answer.c.answer_id)
+_columns = (answer.c.generator, answer.c.created_at, answer.c.answer_id, answer.c.state)
+sa.Index("answer_by_generator", *_columns)
 sa.Index("answer_by_state", answer.c.state, answer.c.answer_id)
 
 ROW_TABLES = {

@@ -108,7 +108,7 @@ def _listing(names: Sequence[str]) -> Listing:
 def _count(rows: pl.LazyFrame, documents: Sequence[str]) -> int:
     if not documents:
         return 0
-    mine = rows.filter(pl.col("doc_id").is_in(documents))
+    mine = rows.select("doc_id").filter(pl.col("doc_id").is_in(documents))
     return int(mine.select(pl.len()).collect().item())
 
 
@@ -148,16 +148,16 @@ def _written_by(home: Home, exposed: Sequence[Share]) -> Listing:
         return Listing(0, ())
     url, named = home.ledger_url, generators(home.ledger_url)
     known = home.models.list()
-    found = []
+    found: list[Listing] = []
     for model in (one for one in known if one.node in {share.name for share in exposed}):
         name = _name(model)
         loose = [g for g in named if name in {g, g.rpartition("@")[0]} and g != model.node]
         later = [m.recorded_at for m in known if _name(m) == name and _newer(m, model)]
+        until = min(later, default="")
+        spans = [(g, model.recorded_at, until) for g in loose]
         if model.node in named:
-            found.append(answers_by(url, [model.node], "", "", MOST_NAMED))
-        if loose:
-            until = min(later, default="")
-            found.append(answers_by(url, loose, model.recorded_at, until, MOST_NAMED))
+            spans.append((model.node, "", ""))
+        found += [answers_by(url, *span, MOST_NAMED) for span in spans]
     ids = sorted({name for listing in found for name in listing.ids}, reverse=True)
     return Listing(sum(listing.count for listing in found), tuple(ids[:MOST_NAMED]))
 
