@@ -151,16 +151,6 @@ def bit_above(words: np.ndarray, at: Int, size: Int) -> Int:
 
 
 @kernel
-def bit_set(marks: np.ndarray) -> np.ndarray:
-    """Make a bit set of marks."""
-    words = np.zeros((marks.size + 63) // 64, np.uint64)
-    for at in range(marks.size):
-        if marks[at]:
-            set_bit(words, at)
-    return words
-
-
-@kernel
 def unpack_wide(words: np.ndarray, width: Int, size: Int) -> np.ndarray:
     """Read a packed array of integers that need more than 31 bits."""
     values = np.empty(size, np.uint64)

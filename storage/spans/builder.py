@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.errors import InputError
-from storage.spans.bits import bit_set, pack, packed_words, unpack, unpack_wide
+from storage.spans.bits import pack, packed_words, unpack, unpack_wide
 from storage.spans.layout import keep_documents, write_units
 from storage.spans.scan import HASH_BITS, number, rehash
 from storage.spans.segment import Segment, layout_of, marks_of, readonly
-from storage.spans.sorting import keep_suffixes
+from storage.spans.sorting import keep_suffixes, kept_tokens, places_of
 from storage.spans.suffixes import GRAM, bits_for, derived, sort_suffixes
 from storage.spans.units import Scanner
 
@@ -179,15 +179,14 @@ def thinned(segment: Segment, dead: Collection[int]) -> Segment:
     """
     marks = marks_of(dead, segment.n_documents)
     old, layout = segment.arrays, segment.layout
-    kept = np.repeat(~marks, np.diff(layout.firsts))
-    tokens = unpack(old.tokens, old.token_bits, old.size)[kept]
     used = np.zeros(segment.n_words + 1, np.bool_)
-    used[tokens] = True
+    tokens = kept_tokens(old.tokens, old.token_bits, layout.firsts, ~marks, used)
     new_ids = np.cumsum(used, dtype=np.int32) - np.int32(1)
     tokens = new_ids[tokens]
     width = bits_for(tokens.size)
     suffixes = np.zeros(packed_words(tokens.size, width), np.uint64)
-    keep_suffixes(old.suffixes, old.suffix_bits, old.size, bit_set(kept), suffixes, width)
+    kept = places_of(layout.firsts, ~marks, old.size)
+    keep_suffixes(old.suffixes, old.suffix_bits, old.size, kept, suffixes, width)
     arrays = derived(tokens, suffixes, SEPARATOR, old.gram)
     ids = unpack(segment.ids, old.token_bits, segment.n_words)
     alive = used[ids]

@@ -76,15 +76,43 @@ def count_tokens(tokens: np.ndarray, vocabulary: Int) -> np.ndarray:
 
 
 @kernel
-def dead_ranks(
-    suffixes: np.ndarray, width: Int, size: Int, firsts: np.ndarray, marks: np.ndarray
-) -> np.ndarray:
-    """Give the set of ranks whose suffixes begin in marked documents."""
+def places_of(firsts: np.ndarray, marks: np.ndarray, size: Int) -> np.ndarray:
+    """Give the set of places in marked documents."""
     places = np.zeros((size + 63) // 64, np.uint64)
     for document in range(marks.size):
         if marks[document]:
             for place in range(firsts[document], firsts[document + 1]):
                 set_bit(places, place)
+    return places
+
+
+@kernel
+def kept_tokens(
+    words: np.ndarray, width: Int, firsts: np.ndarray, kept: np.ndarray, used: np.ndarray
+) -> np.ndarray:
+    """Read the packed tokens of kept documents, and mark each token in `used`."""
+    size = 0
+    for document in range(kept.size):
+        if kept[document]:
+            size += np.int64(firsts[document + 1]) - np.int64(firsts[document])
+    tokens = np.empty(size, np.int32)
+    count = 0
+    for document in range(kept.size):
+        if kept[document]:
+            for place in range(firsts[document], firsts[document + 1]):
+                token = get(words, width, place)
+                tokens[count] = token
+                used[token] = True
+                count += 1
+    return tokens
+
+
+@kernel
+def dead_ranks(
+    suffixes: np.ndarray, width: Int, size: Int, firsts: np.ndarray, marks: np.ndarray
+) -> np.ndarray:
+    """Give the set of ranks whose suffixes begin in marked documents."""
+    places = places_of(firsts, marks, size)
     ranks = np.zeros((size + 63) // 64, np.uint64)
     for rank in range(size):
         if has_bit(places, get(suffixes, width, rank)):
