@@ -7,10 +7,12 @@ from typing import Any
 import polars as pl
 
 from storage.digest import sha256_hex
+from storage.errors import NotFoundError
 from storage.home import Home
 from storage.purging import affected_parts
-from storage.revoked import citations_of
-from tasks.provenance.revocation.scope import Scope
+from storage.revoked import citations_of, source_names
+from tasks.provenance.revocation.scope import Scope, parse_scope
+from tasks.provenance.revocation.words import render
 
 Row = tuple[str, str, str]
 """Source, URI, document."""
@@ -144,6 +146,21 @@ def make_plan(home: Home, scope: Scope) -> Plan:
     return _with_consequences(home, plan)
 
 
+def plan_revocation(home: Home, scope: str) -> Plan:
+    """Plan the revocation of a scope as a person writes it; NotFoundError when nothing of it is stored."""
+    plan = make_plan(home, parse_scope(scope))
+    if plan.empty:
+        raise not_stored(home, plan.scope)
+    return plan
+
+
+def not_stored(home: Home, scope: str) -> NotFoundError:
+    """Make the error that says what could be revoked instead."""
+    names = ", ".join(source_names(home.ledger_url)) or "none"
+    way_out = f"The sources are: {names}"
+    return NotFoundError("nothing of it is stored", item=scope, way_out=way_out)
+
+
 def merged(old: Plan, new: Plan) -> Plan:
     """Join the plan of an attempt that was cut off with what is found now."""
     values = asdict(new)
@@ -175,6 +192,11 @@ def read_plan(values: Mapping[str, Any]) -> Plan:
 
 _COLUMNS = ("source", "uri", "doc_id", "text_id", "layout_id", "licence", "n_bytes", "text_bytes")
 _CONTENT = ["doc_id", "text_id"]
+
+
+def render_plan(plan: Plan, lang: str = "en") -> str:
+    """Say the plan in lines for a terminal, in English or Chinese."""
+    return render(plan.summary(), lang)
 
 
 def _tuple(value: Any) -> Any:

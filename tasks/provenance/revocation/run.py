@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from storage.errors import ConflictError, GateError, NotFoundError
+from storage.errors import ConflictError, GateError
 from storage.home import Home
 from storage.revocations import Revocation
-from storage.revoked import source_names
+from storage.revoked import running_runs
 from storage.transparency import Tree
 from tasks.provenance.revocation import erasing, stages
 from tasks.provenance.revocation.certificate import sign_certificate
-from tasks.provenance.revocation.plan import Plan, make_plan, merged
+from tasks.provenance.revocation.plan import Plan, make_plan, merged, not_stored
 from tasks.provenance.revocation.proof import prove_absence
 from tasks.provenance.revocation.scope import Scope
 from tasks.provenance.revocation.work import (
@@ -40,6 +40,9 @@ STEPS: tuple[tuple[str, Callable[[Work], Detail]], ...] = (
 )
 """Name and function of each step, in order; each can be done again."""
 
+WRITERS = ("ingest", "features", "index")
+"""Flows that write documents or what is made from them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -60,7 +63,28 @@ class Revoked:
     """DSSE envelope as JSON."""
 
 
-def revoke(home: Home, request: Request, tools: Tools, run_id: str) -> Revoked:
+Perform = Callable[[str, Work], Detail]
+"""Carries out one step by its name."""
+
+
+def perform(name: str, work: Work) -> Detail:
+    """Carry out one step."""
+    return dict(STEPS)[name](work)
+
+
+def refuse_writers(home: Home) -> None:
+    """Raise a ConflictError while a run goes on that could write what is being removed."""
+    if running := running_runs(home.ledger_url, WRITERS):
+        raise ConflictError(
+            f"runs that write go on: {', '.join(running)}",
+            item="revocation",
+            way_out="Wait for their end, or stop them, or say that they are gone with `force`",
+        )
+
+
+def revoke(
+    home: Home, request: Request, tools: Tools, run_id: str, carry_out: Perform = perform
+) -> Revoked:
     """Do what is left of a revocation, prove it, and sign the certificate.
 
     One that was cut off goes on where it was; one that failed does every step again. When nothing
@@ -78,10 +102,10 @@ def revoke(home: Home, request: Request, tools: Tools, run_id: str) -> Revoked:
     revocation_id = home.revocations.open(scope, request.reason, request.who, plan.summary())
     work = Work(home=home, plan=plan, revocation_id=revocation_id, run_id=run_id, tools=tools)
     try:
-        for number, (name, step) in enumerate(STEPS):
+        for number, (name, _) in enumerate(STEPS):
             tools.progress(name, number, len(STEPS))
             if name not in done:
-                home.revocations.step_done(revocation_id, name, step(work))
+                home.revocations.step_done(revocation_id, name, carry_out(name, work))
     except GateError as error:
         home.revocations.fail(revocation_id, str(error))
         raise
@@ -118,10 +142,7 @@ def _nothing_left(home: Home, scope: str, plan: Plan, earlier: list[Revocation])
     """Give the last certificate; finish what a kill right after it left undone."""
     clear_desk(home, scope)
     if not earlier:
-        names = ", ".join(source_names(home.ledger_url)) or "none"
-        raise NotFoundError(
-            "nothing of it is stored", item=scope, way_out=f"The sources are: {names}"
-        )
+        raise not_stored(home, scope)
     last = earlier[-1]
     Tree(home.ledger_url).sign_head(keyring(home))
     return Revoked(revocation_id=last.revocation_id, plan=plan, certificate=last.certificate)

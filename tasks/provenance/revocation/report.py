@@ -1,0 +1,53 @@
+"""A revocation that is done, as numbers, rows and a page; read from its certificate."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from storage.dsse import decode64
+from tasks.provenance.revocation.run import Revoked
+from tasks.provenance.revocation.words import render
+
+
+def predicate_of(done: Revoked) -> dict[str, Any]:
+    """Give what the certificate says, without verifying it."""
+    envelope = json.loads(done.certificate)
+    payload = decode64(envelope["payload"], None, "certificate")
+    predicate: dict[str, Any] = json.loads(payload)["predicate"]
+    return predicate
+
+
+def metrics_of(done: Revoked) -> dict[str, float]:
+    """Give the numbers under the names that reports use."""
+    said = predicate_of(done)
+    details = {step["step"]: step["detail"] for step in said["steps"]}
+    return {
+        "documents": said["plan"]["documents_count"],
+        "kept": said["plan"]["kept_count"],
+        "n_bytes": said["plan"]["n_bytes"],
+        "answers_erased": details["answers"]["erased"],
+        "answers_stale": details["answers"]["stale"],
+        "files_searched": details["proof"]["files"],
+        "bytes_searched": details["proof"]["n_bytes"],
+        "windows": details["proof"]["windows"],
+    }
+
+
+def step_rows(done: Revoked) -> list[Mapping[str, object]]:
+    """Give one row per step: its name, its end, what it did."""
+    return [
+        {**step, "detail": json.dumps(step["detail"], ensure_ascii=False)}
+        for step in predicate_of(done)["steps"]
+    ]
+
+
+def markdown_of(done: Revoked) -> str:
+    """Show plan, proof and certificate as a page."""
+    said, numbers = predicate_of(done), metrics_of(done)
+    return (
+        f"## {said['revocation']}: {said['scope']}\n\n{said['reason']}\n\n"
+        f"```\n{render(said['plan'])}\n```\n\n"
+        f"{numbers['windows']:.0f} fingerprints searched for in {numbers['files_searched']:.0f} "
+        f"files ({numbers['bytes_searched'] / 1e6:.1f} MB): none left.\n\n"
+        f"### Certificate\n\n```json\n{done.certificate}\n```"
+    )
