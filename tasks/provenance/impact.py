@@ -6,6 +6,7 @@ says what would be done about it.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -43,13 +44,16 @@ def impact(home: Home, node: str) -> Impact:
     reached = find_reached(home.ledger_url, selection, MOST_NAMED)
     if not reached.documents:
         _refuse_unknown(home, scope)
-    models = _models(home, scope, reached)
+    with ThreadPoolExecutor(1) as pool:  # files are scanned while the ledger is asked
+        certain = pool.submit(_certain, home, reached)
+        models = _models(home, scope, reached)
+        possible = Possible(models=models, answers=_written_by(home, models))
     carried = [Carried(doc_id=name, sources=found) for name, found in reached.carried.items()]
     return Impact(
         node=str(scope),
         licences=selection.values if scope.kind == "licence" else (),
-        certain=_certain(home, reached),
-        possible=Possible(models=models, answers=_written_by(home, models)),
+        certain=certain.result(),
+        possible=possible,
         carried_count=len(carried),
         carried=tuple(carried[:MOST_NAMED]),
     )
