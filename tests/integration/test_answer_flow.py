@@ -95,3 +95,13 @@ def test_whatever_the_small_model_writes_is_supported_or_replaced(settings):
     assert report.generator == "smollm2-135m-instruct"
     assert "Ana" in report.answer
     assert not proof.problems
+
+
+def test_what_the_policy_forbids_to_quote_is_withheld(settings, tmp_path, monkeypatch):
+    table = '[[family]]\nname = "unknown"\nindex = "allow"\ntrain = "deny"\nquote = "deny"\n'
+    (tmp_path / "policy.toml").write_text(table + 'redistribute = "deny"\n')
+    monkeypatch.setenv("SUYUAN_POLICY", str(tmp_path / "policy.toml"))
+    report = ask(settings, "Who built the village pump?")
+    assert (report.status, report.citations, report.near_misses) == ("refused", [], [])
+    assert {place.licence for place in report.withheld} == {"CC0-1.0"}
+    assert "Ana" not in report.model_dump_json()
