@@ -91,7 +91,7 @@ def kept_tokens(
     words: np.ndarray, width: Int, firsts: np.ndarray, kept: np.ndarray, used: np.ndarray
 ) -> np.ndarray:
     """Read the packed tokens of kept documents, and mark each token in `used`."""
-    size = 0
+    size = np.int64(0)
     for document in range(kept.size):
         if kept[document]:
             size += np.int64(firsts[document + 1]) - np.int64(firsts[document])
