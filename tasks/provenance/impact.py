@@ -112,8 +112,8 @@ def _listing(names: Sequence[str]) -> Listing:
 def _count(rows: pl.LazyFrame, documents: Sequence[str]) -> int:
     if not documents:
         return 0
-    mine = rows.select("doc_id").filter(pl.col("doc_id").is_in(documents))
-    return int(mine.select(pl.len()).collect().item())
+    hits = pl.col("doc_id").is_in(documents).sum()  # cheaper than to filter first
+    return int(rows.select(hits).collect().item())
 
 
 def _indexes(home: Home, documents: Sequence[str]) -> Iterator[Held]:
