@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from flows import cli_provenance
-from flows.terminal import (
+from flows.cli_terminal import (
     Deploy,
     Json,
     answer_batch,

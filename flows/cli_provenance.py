@@ -1,6 +1,7 @@
 """The commands of provenance: trace, why, impact, revoke, verify, audit, export, trust, feedback."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.terminal import (
+from flows.cli_terminal import (
     Deploy,
     Json,
     answer_batch,
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
         (trust, 'suyuan trust docs --set 0.9 --why "reviewed by the team"'),
         (feedback, 'suyuan feedback 01J... --accept --why "checked"'),
         (influence, "suyuan influence --subsets 30"),
+        (rotate_key, "suyuan rotate-key"),
     ):
         app.command(epilog=f"Example: {example}")(command)
 
@@ -51,16 +53,17 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Find every passage of a text that stands in the documents, with its sources."""
-    from tasks.provenance.trace import TraceOptions, render, trace_text
+    from tasks.provenance.trace import TraceOptions, Tracer, render
 
     given = sum([bool(text), file is not None, batch is not None])
     require(given == 1, "give one of TEXT, --file and --batch")
-    home, options = load_home(), TraceOptions(min_units=min_units, max_documents=max_documents)
+    tracer = Tracer(load_home())
+    options = TraceOptions(min_units=min_units, max_documents=max_documents)
     if batch is not None:
-        answer_batch(batch, lambda line: trace_text(home, line.encode(), options).as_dict())
+        answer_batch(batch, lambda line: tracer.trace(line, options).as_dict())
         return
-    data = file.read_bytes() if file is not None else text.encode()
-    found = trace_text(home, data, options)
+    data = _read(file) if file is not None else text.encode()
+    found = tracer.trace(data, options)
     _show(found.as_dict(), lambda: render(found, data, chosen_language()), as_json=as_json)
 
 
@@ -71,7 +74,8 @@ def why(
     """Print the chain from an answer or a model to its sources."""
     home, lang = load_home(), chosen_language()
     if node.startswith("model:"):
-        from tasks.provenance.model_why import explain_model, render_model
+        from tasks.provenance.model_view import render_model
+        from tasks.provenance.model_why import explain_model
 
         model = explain_model(home, node)
         _show(asdict(model), lambda: render_model(model, lang), as_json=as_json)
@@ -85,7 +89,7 @@ def why(
 def impact(node: Node, as_json: Json = False) -> None:
     """Print what a source, document or licence has touched: certain and possible apart."""
     from tasks.provenance.impact import impact as find_impact
-    from tasks.provenance.impact import render
+    from tasks.provenance.impact_view import render
 
     found = find_impact(load_home(), node)
     _show(asdict(found), lambda: render(found, chosen_language()), as_json=as_json)
@@ -153,19 +157,64 @@ def audit(
 
 
 def export(
-    kind: Annotated[str, typer.Argument(help="prov, openlineage, croissant, spdx, proof or key.")],
-    node: Annotated[str, typer.Argument(help="answer:ID, answer:ID#1, snap:…, model:…")] = "",
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="prov, openlineage, croissant, spdx; proof; head, key, consistency; certificate."
+        ),
+    ],
+    node: Annotated[
+        str, typer.Argument(help="answer:ID, model:…, snap:…; answer:ID#1 for a proof.")
+    ] = "",
+    since: Annotated[Path | None, typer.Option(help="consistency: the older head file.")] = None,
+    url: Annotated[str, typer.Option(help="openlineage: send the events there as well.")] = "",
     out: Annotated[Path | None, typer.Option(help="File to write; else stdout.")] = None,
 ) -> None:
-    """Write lineage in a standard format, or the proof of one citation."""
-    from tasks.provenance.exports.formats import export_bytes
-
-    data = export_bytes(load_home(), kind, node)
+    """Write lineage in a standard format, a proof, a signed head, the key, or a certificate."""
+    data = _exported(kind, node, since)
+    if url:
+        _send(node, url)
     if out is None:
         print_line(data.decode().rstrip("\n"))
-    else:
-        out.write_bytes(data)
-        print_fields({"written": str(out), "n_bytes": len(data)}, as_json=False)
+        return
+    from storage.files import explained, write_atomic
+
+    with explained(str(out)):
+        write_atomic(out, data)
+    print_fields({"written": str(out), "n_bytes": len(data)}, as_json=False)
+
+
+def _exported(kind: str, node: str, since: Path | None) -> bytes:
+    from tasks.provenance.exports.formats import export_bytes
+
+    home = load_home()
+    if kind == "certificate":
+        from tasks.provenance.revocation.certificate import certificate_of
+
+        certificate_of(home, node)
+        return bytes(home.revocations.get(node).certificate.encode())
+    if kind == "consistency":
+        from tasks.provenance.signed_files import make_consistency
+
+        require(since is not None, "consistency needs --since OLD_HEAD_FILE")
+        return make_consistency(
+            home.ledger_url, _read(since or Path()), export_bytes(home, "head", "")
+        )
+    return export_bytes(home, kind, node)
+
+
+def _send(node: str, url: str) -> None:
+    from tasks.provenance.exports.openlineage import run_events, send
+
+    sys.stderr.write(f"{send(run_events(load_home(), node), url)} events sent to {url}\n")
+
+
+def rotate_key(as_json: Json = False) -> None:
+    """Sign with a new key from now on; the old one endorses it in the ledger."""
+    from tasks.provenance.bundle import keyring_of
+
+    home = load_home()
+    print_fields({"key_id": keyring_of(home).rotate(home.ledger_url)}, as_json=as_json)
 
 
 def trust(
@@ -184,7 +233,8 @@ def trust(
     if refresh:
         run_flow("trust", {}, deploy=deploy, as_json=as_json)
         return
-    from tasks.provenance.trust import render_trust, trust_of
+    from tasks.provenance.trust import trust_of
+    from tasks.provenance.trust_view import render_trust
 
     home = load_home()
     if value is not None or lift:
@@ -206,17 +256,17 @@ def feedback(
     as_json: Json = False,
 ) -> None:
     """Say whether an answer was good; it counts for the trust of its sources."""
-    home = load_home()
-    found = home.ledger.answer(answer)
+    from tasks.provenance.trust import give_feedback
+
+    given = give_feedback(load_home(), answer, accept=accept, who=who or _user(), why=why)
     verdict = "accepted" if accept else "rejected"
-    home.trust_records.feedback(found.answer_id, verdict, who or _user(), why)
-    print_fields({"answer": found.answer_id, "verdict": verdict}, as_json=as_json)
+    print_fields({"answer": given, "verdict": verdict}, as_json=as_json)
 
 
 def influence(
     subsets: Annotated[
         int, typer.Option(min=0, max=1000, help="Retrainings to calibrate with; 0 is uncalibrated.")
-    ] = 30,
+    ] = 24,
     documents: Annotated[int, typer.Option(min=2, help="Documents to train on at most.")] = 64,
     deploy: Deploy = False,
     as_json: Json = False,
@@ -231,6 +281,13 @@ def _show(fields: dict[str, Any], text: Callable[[], str], *, as_json: bool) -> 
         print_line(json.dumps(fields, ensure_ascii=False, default=str))
     else:
         print_line(text())
+
+
+def _read(path: Path) -> bytes:
+    from storage.files import explained
+
+    with explained(str(path)):
+        return path.read_bytes()
 
 
 def _answer_id(target: str) -> str:
