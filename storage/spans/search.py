@@ -256,6 +256,9 @@ def trace(a: Arrays, q: np.ndarray, shortest: Int, spans: np.ndarray) -> Int:
                 at = latest + 1
                 continue
             start, rank, length = next_match(a, q, may, at, (latest, last))
+            if start > latest:
+                at = start
+                continue
         elif may[at]:
             start = at
             rank, length = longest(a, q, start, q.size)
