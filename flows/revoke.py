@@ -19,8 +19,8 @@ from tasks.provenance.revocation.caches import InfluenceIndexes
 from tasks.provenance.revocation.report import markdown_of, metrics_of, step_rows
 from tasks.provenance.revocation.run import Request, refuse_writers
 from tasks.provenance.revocation.scope import parse_scope
-from tasks.provenance.revocation.steps import revoke_in_steps
 from tasks.provenance.revocation.work import Tools
+from tasks.provenance.steps import revoke_in_steps
 
 
 class RevokeParams(BaseModel):

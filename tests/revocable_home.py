@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from storage.digest import sha256_hex
 from storage.home import Home
 from storage.records import Answer, Citation, Exposure, Reject
 from storage.snapshots import record_snapshot
@@ -151,25 +152,34 @@ def _answers(home: Home) -> None:
         answer_id="", question="Which door?", status="answered", text="", generator="extractive",
         index_digest=home.index_store.current().digest, run_id="run", created_at=NOW,
     )  # fmt: skip
-    secret, own = (doc_id(home, uri) for uri in ("file:///alpha/secret.md", "file:///beta/own.md"))
-    both = doc_id(home, "file:///alpha/both.md")
+    secret, own, both = (
+        f"file:///{path}.md" for path in ("alpha/secret", "beta/own", "alpha/both")
+    )
     native = "Paragraph 1 of native speaks of the native1 engine"
     answers = {
-        "QUOTES": (SECRET, (_cite("quoted", secret, "alpha", SECRET),)),
-        "CITES": ("A door opens at dusk.", (_cite("cited", secret, "alpha", "A door"),)),
-        "OTHER": (native, (_cite("quoted", own, "beta", native),)),
-        "KEPT": ("# About common", (_cite("quoted", both, "alpha", "# About common"),)),
-        "SILENT": (f"Somebody said: {SECRET}", ()),
+        "QUOTES": (SECRET, [_cite(home, "quoted", secret, SECRET)]),
+        "CITES": ("A door opens at dusk.", [_cite(home, "cited", secret, SECRET)]),
+        "OTHER": (native, [_cite(home, "quoted", own, native)]),
+        "KEPT": ("# About common", [_cite(home, "quoted", both, "# About common")]),
+        "SILENT": (f"Somebody said: {SECRET}", []),
     }
     for name, (text, citations) in answers.items():
-        home.ledger.add_answer(replace(plain, answer_id=name, text=text, citations=citations))
+        home.ledger.add_answer(
+            replace(plain, answer_id=name, text=text, citations=tuple(citations))
+        )
 
 
-def _cite(grade: str, doc: str, source: str, quote: str) -> Citation:
+def _cite(home: Home, grade: str, uri: str, quote: str) -> Citation:
+    """Cite the bytes of a quote where they stand in a document of the origin "identity"."""
+    doc, data = doc_id(home, uri), quote.encode()
+    start = home.blobs.get(doc).index(data)
+    place = {"start": start, "end": start + len(data)}
+    rows = home.table("chunks").scan().collect().filter(doc_id=doc).iter_rows(named=True)
+    chunk = next(row for row in rows if row["start"] <= start and place["end"] <= row["end"])
     return Citation(
-        a_start=0, a_end=len(quote), grade=grade, score=1.0, chunk_id=doc, doc_id=doc, text_id=doc,
-        origin="identity", source=source, uri="u", licence="MIT", start=0, end=len(quote),
-        src_start=None, src_end=None, quote_sha256=doc,
+        a_start=0, a_end=len(data), grade=grade, score=1.0, chunk_id=chunk["chunk_id"], doc_id=doc,
+        text_id=doc, origin="identity", source=uri.split("/")[3], uri=uri, licence="MIT", **place,
+        src_start=place["start"], src_end=place["end"], quote_sha256=sha256_hex(data),
     )  # fmt: skip
 
 

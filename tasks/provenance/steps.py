@@ -5,6 +5,8 @@ from prefect.cache_policies import NO_CACHE
 
 from storage.home import Home
 from tasks.provenance.report import VerifyReport
+from tasks.provenance.revocation.run import Request, Revoked, perform, revoke
+from tasks.provenance.revocation.work import Detail, Tools, Work
 from tasks.provenance.span_index import Progress, SpanUpdate, update_span_index
 from tasks.provenance.trust import SourceTrust, refresh_trust
 from tasks.provenance.verify import verify_all
@@ -26,3 +28,14 @@ def index_spans(home: Home, run_id: str, progress: Progress | None = None) -> Sp
 def refresh_trust_scores(home: Home, run_id: str) -> dict[str, SourceTrust]:
     """Gather the evidence about every source, and record how far it is trusted."""
     return refresh_trust(home, run_id)
+
+
+@task(name="revocation-step", task_run_name="{name}", cache_policy=NO_CACHE)
+def revocation_step(name: str, work: Work) -> Detail:
+    """Carry out one step of a revocation."""
+    return perform(name, work)
+
+
+def revoke_in_steps(home: Home, request: Request, tools: Tools, run_id: str) -> Revoked:
+    """Revoke, with a task run for each step."""
+    return revoke(home, request, tools, run_id, revocation_step)

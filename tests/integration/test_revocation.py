@@ -1,6 +1,7 @@
 """A revocation takes everything out that nobody else carries, and proves it."""
 
 import json
+import random
 import sqlite3
 from dataclasses import replace
 
@@ -11,6 +12,10 @@ import pytest
 from storage.byte_search import search_folder
 from storage.errors import CorruptError, GateError, NotFoundError
 from storage.fingerprints import fingerprint, spellings
+from storage.spans.manifest import read_manifest
+from storage.spans.reader import read_rule
+from storage.spans.segment import open_segment
+from storage.spans.units import scanner
 from storage.transparency import Tree
 from tasks.provenance.revocation.certificate import certificate_of, verify_certificate
 from tasks.provenance.revocation.plan import make_plan, plan_json, read_plan
@@ -195,11 +200,31 @@ class TestRevocation:
 class TestEquality:
     """After a revocation everything answers as if the source had never been there."""
 
-    def test_spans(self, done, fresh):
+    def test_spans_on_ten_thousand_positions(self, done, fresh):
         home, _, _ = done
-        texts = [*ALPHA.values(), *BETA.values(), " ".join(BETA.values())[500:]]
-        for text in texts:
-            assert home.spans.trace(text.encode()) == fresh.spans.trace(text.encode())
+        words = " ".join([*ALPHA.values(), *BETA.values()]).split()
+        draw, positions = random.Random(3), 0
+        while positions < 10_000:
+            cuts = [(draw.randrange(len(words)), draw.randint(4, 40)) for _ in range(60)]
+            query = " ".join(" ".join(words[at : at + size]) for at, size in cuts)
+            positions += len(query.split())
+            assert home.spans.trace(query.encode()) == fresh.spans.trace(query.encode())
+
+    def test_no_segment_knows_a_word_or_a_name_that_only_the_removed_texts_had(self, done, before):
+        home, _, _ = done
+        plan = make_plan(before, ALPHA_SCOPE)
+        rule = scanner(read_rule(home.spans.folder, read_manifest(home.spans.folder).rule))
+        removed = [before.blobs.get(text) for text in plan.texts]
+        kept = [text.encode() for text in BETA.values()]
+        theirs, ours = (
+            {int(h) for text in texts for h in rule.units(text).hashes} for texts in (removed, kept)
+        )
+        only = theirs - ours
+        assert len(only) > 20
+        for entry in home.spans.segments():
+            segment = open_segment(home.spans.folder / entry.name, entry.sha256)
+            assert not only & {int(h) for h in segment.words}
+            assert not set(plan.texts) & set(segment.doc_ids)
 
     def test_search(self, done, fresh):
         home, _, _ = done
