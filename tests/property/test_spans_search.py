@@ -60,7 +60,7 @@ def rows(spans):
     return list(zip(*(a.tolist() for a in (spans.starts, spans.ends, spans.counts)), strict=True))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(SEEDS, st.integers(1, 5), st.integers(1, 4))
 def test_maximal_spans_and_counts_are_those_of_a_naive_search(seed, least, gram):
     documents, query = drawn(seed)
@@ -70,7 +70,7 @@ def test_maximal_spans_and_counts_are_those_of_a_naive_search(seed, least, gram)
     )
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(SEEDS, st.integers(1, 4), st.integers(0, 63))
 def test_tombstones_answer_like_a_corpus_without_the_documents(seed, least, chosen):
     documents, query = drawn(seed)
