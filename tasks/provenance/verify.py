@@ -59,6 +59,8 @@ def verify_all(home: Home, sample: int | None = None) -> VerifyReport:
     for name in home.index_store.names():
         tally.add("indexes_checked")
         tally.extend(home.index_store.check(name))
+    tally.add("span_segments_checked", len(home.spans.segments()))
+    tally.extend(home.spans.verify())
     return tally.report()
 
 

@@ -10,6 +10,7 @@ from storage.schemas import DOCUMENTS
 from tasks.provenance.coverage import coverage
 from tasks.provenance.span_index import update_span_index
 from tasks.provenance.trace import TraceOptions, render, trace_text
+from tasks.provenance.verify import verify_all
 from tests.stored_home import document_row, fill_home
 
 SHORT = TraceOptions(min_units=3)
@@ -127,6 +128,17 @@ def test_segments_are_recorded_with_what_they_were_made_of(home):
     set_rows(home, "plain.md", status="gone")
     update_span_index(home, "r2")
     assert home.ledger.get("artifact", node)["status"] == "purged"
+
+
+def test_a_flipped_byte_of_a_segment_is_found_and_named(home):
+    (segment,) = home.spans.segments()
+    assert not verify_all(home).problems
+    files = [file for file in (home.spans.folder / segment.name).iterdir() if file.is_file()]
+    path = max(files, key=lambda file: (file.stat().st_size, file.name))
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(bytes(data))
+    assert any(segment.name in problem.node for problem in verify_all(home).problems)
 
 
 def test_the_same_again_adds_nothing(home):
