@@ -137,14 +137,15 @@ class SpanIndex:
         return sum(entry.documents - len(entry.dead) for entry in self.segments())
 
     def verify(self) -> list[Problem]:
-        """Hash every file that the manifest names and say what differs."""
+        """Hash everything that the manifest names and say what differs."""
+        from storage.spans.reader import check_rule
         from storage.spans.segment import check_segment
 
-        return [
-            problem
-            for entry in self.segments()
-            for problem in check_segment(self.folder / entry.name, entry.sha256)
-        ]
+        manifest = self._manifest()
+        problems = check_rule(self.folder, manifest.rule) if manifest.rule else []
+        for entry in manifest.entries:
+            problems += check_segment(self.folder / entry.name, entry.sha256)
+        return problems
 
     def _manifest(self) -> Manifest:
         return read_manifest(self.folder)

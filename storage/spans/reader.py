@@ -10,6 +10,7 @@ import numpy as np
 
 from storage.errors import CorruptError, MissingError
 from storage.files import explained
+from storage.records import Problem
 from storage.spans.manifest import Entry, Manifest, read_manifest
 from storage.spans.records import SpanHit, SpanMatch
 from storage.spans.search import find
@@ -151,6 +152,15 @@ def read_rule(folder: Path, digest: str) -> UnitRule:
     if rule.digest != digest:
         raise CorruptError("was changed", item=str(path), way_out="Build the span index again")
     return rule
+
+
+def check_rule(folder: Path, digest: str) -> list[Problem]:
+    """Read the unit rule and say what is wrong with it."""
+    try:
+        read_rule(folder, digest)
+    except (CorruptError, MissingError) as error:
+        return [Problem(node=f"spans:{rule_name(digest)}", reason=error.cause)]
+    return []
 
 
 def rule_name(digest: str) -> str:

@@ -149,6 +149,14 @@ def test_a_file_that_was_cut_is_refused_and_named(index, name):
         index.trace(FOX)
 
 
+def test_a_changed_or_missing_rule_is_named(index):
+    [rule] = index.folder.glob("rule-*.json")
+    rule.write_bytes(rule.read_bytes().replace(b'"unicode":"1', b'"unicode":"2'))
+    assert [problem.node for problem in index.verify()] == [f"spans:{rule.name}"]
+    rule.unlink()
+    assert [problem.node for problem in index.verify()] == [f"spans:{rule.name}"]
+
+
 def test_a_manifest_of_another_format_is_refused(index):
     path = index.folder / "MANIFEST.json"
     path.write_text(path.read_text().replace("suyuan-spans/1", "suyuan-spans/9"))
