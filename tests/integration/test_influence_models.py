@@ -110,7 +110,6 @@ def test_the_embedding_term_equals_dense_algebra_on_full_gradients(proxy, models
     assert found == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_a_sample_helps_itself_most_by_every_gradient_part(proxy, models, tmp_path):
     pytest.importorskip("kronfluence", reason="the extra `influence` is not installed")
     from tasks.provenance.influence.ekfac import fit_factors, score_queries

@@ -6,7 +6,9 @@ computes them for the linear layers. A positive score says that the sample lower
 """
 
 import logging
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +52,14 @@ def fit_factors(
 
     for number, model in enumerate(models):
         analyzer = _analyzer(trainer, model, folder, number)
-        analyzer.fit_all_factors(
-            _FACTORS,
-            _dataset(train),
-            per_device_batch_size=_TRAIN_BATCH,
-            overwrite_output_dir=True,
-            factor_args=FactorArguments(strategy="ekfac"),
-        )
+        with _quiet():
+            analyzer.fit_all_factors(
+                _FACTORS,
+                _dataset(train),
+                per_device_batch_size=_TRAIN_BATCH,
+                overwrite_output_dir=True,
+                factor_args=FactorArguments(strategy="ekfac"),
+            )
 
 
 def score_queries(
@@ -78,16 +81,17 @@ def score_queries(
     found = []
     for number, model in enumerate(models, start=first):
         analyzer = _analyzer(trainer, model, folder, number)
-        analyzer.compute_pairwise_scores(
-            _SCORES,
-            _FACTORS,
-            _dataset(queries),
-            _dataset(train),
-            per_device_query_batch_size=_QUERY_BATCH,
-            per_device_train_batch_size=_TRAIN_BATCH,
-            overwrite_output_dir=True,
-            score_args=heuristic,
-        )
+        with _quiet():
+            analyzer.compute_pairwise_scores(
+                _SCORES,
+                _FACTORS,
+                _dataset(queries),
+                _dataset(train),
+                per_device_query_batch_size=_QUERY_BATCH,
+                per_device_train_batch_size=_TRAIN_BATCH,
+                overwrite_output_dir=True,
+                score_args=heuristic,
+            )
         scores = analyzer.load_pairwise_scores(_SCORES)["all_modules"]
         found.append(scores.double().numpy())
     return np.array(found)
@@ -118,6 +122,14 @@ def _analyzer(trainer: "Influenceable", model: "nn.Module", folder: Path, number
         disable_tqdm=True,
         output_dir=str(folder),
     )
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Keep back the warnings of torch about calls that kronfluence makes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def _dataset(tokens: Tokens) -> Any:
