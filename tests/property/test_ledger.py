@@ -32,7 +32,7 @@ def last_of_each(rows):
     return list({(row["doc_id"], row["source"], row["uri"]): row for row in rows}.values())
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(rows=DOCUMENTS)
 def test_recording_twice_is_recording_once(rows):
     with tempfile.TemporaryDirectory() as folder:
