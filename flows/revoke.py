@@ -2,7 +2,9 @@
 
 import getpass
 import json
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from prefect import flow
 from pydantic import BaseModel, Field
@@ -73,15 +75,16 @@ def revoke(params: RevokeParams) -> RevokeReport:
         run.text("certificate.json", done.certificate)
         run.table(step_rows(done), key="steps")
         run.summary(markdown_of(done))
+    fields: dict[str, Any] = {k: n for k, n in numbers.items() if k in RevokeReport.model_fields}
     return RevokeReport(
         run_id=run.id,
         revocation_id=done.revocation_id,
         scope=str(scope),
         certificate=json.loads(done.certificate),
-        **{name: int(numbers[name]) for name in RevokeReport.model_fields if name in numbers},
+        **fields,
     )
 
 
-def _probe(settings: Settings, store: Home, texts: list[str]) -> set[str]:
+def _probe(settings: Settings, store: Home, texts: Sequence[str]) -> set[str]:
     """Search the published index for removed texts."""
     return documents_found(open_published(store, settings.embedder, settings.models), texts)

@@ -1,5 +1,6 @@
 """Build the published index again from what is stored now, under the settings it was built with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def rebuild_index(home: Home, options: DenseOptions, run_id: str) -> str:
     return update_index(home, specs, options, run_id).digest
 
 
-def documents_found(searcher: Searcher, texts: list[str], k: int = 10) -> set[str]:
+def documents_found(searcher: Searcher, texts: Sequence[str], k: int = 10) -> set[str]:
     """Search for texts and give the documents of the best k passages of each."""
     return {hit.doc_id for hits in searcher.search_many(texts, k) for hit in hits}
 

@@ -38,4 +38,8 @@ def revocation_step(name: str, work: Work) -> Detail:
 
 def revoke_in_steps(home: Home, request: Request, tools: Tools, run_id: str) -> Revoked:
     """Revoke, with a task run for each step."""
-    return revoke(home, request, tools, run_id, revocation_step)
+
+    def carry_out(name: str, work: Work) -> Detail:
+        return revocation_step(name, work)
+
+    return revoke(home, request, tools, run_id, carry_out)

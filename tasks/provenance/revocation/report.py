@@ -17,7 +17,7 @@ def predicate_of(done: Revoked) -> dict[str, Any]:
     return predicate
 
 
-def metrics_of(done: Revoked) -> dict[str, float]:
+def metrics_of(done: Revoked) -> dict[str, int]:
     """Give the numbers under the names that reports use."""
     said = predicate_of(done)
     details = {step["step"]: step["detail"] for step in said["steps"]}
@@ -47,7 +47,7 @@ def markdown_of(done: Revoked) -> str:
     return (
         f"## {said['revocation']}: {said['scope']}\n\n{said['reason']}\n\n"
         f"```\n{render(said['plan'])}\n```\n\n"
-        f"{numbers['windows']:.0f} fingerprints searched for in {numbers['files_searched']:.0f} "
+        f"{numbers['windows']} fingerprints searched for in {numbers['files_searched']} "
         f"files ({numbers['bytes_searched'] / 1e6:.1f} MB): none left.\n\n"
         f"### Certificate\n\n```json\n{done.certificate}\n```"
     )
