@@ -120,6 +120,10 @@ class SpanIndex:
         """Give the live documents in the order in which they were added."""
         return list(self._reader().documents())
 
+    def documents_by_segment(self) -> dict[str, list[str]]:
+        """Give the live documents of each live segment."""
+        return dict(self._reader().by_segment())
+
     def segments(self) -> tuple[Entry, ...]:
         """Give the live segments: name, run, sizes, dead documents."""
         return self._manifest().entries

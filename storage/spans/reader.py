@@ -40,9 +40,14 @@ class Reader:
 
     def documents(self) -> Iterator[str]:
         """Give the live documents in order."""
+        for _, names in self.by_segment():
+            yield from names
+
+    def by_segment(self) -> Iterator[tuple[str, list[str]]]:
+        """Give each segment with its live documents."""
         for entry, segment in zip(self.manifest.entries, self.segments, strict=True):
             dead = frozenset(entry.dead)
-            yield from (name for at, name in enumerate(segment.doc_ids) if at not in dead)
+            yield entry.name, [n for at, n in enumerate(segment.doc_ids) if at not in dead]
 
     def trace(
         self,

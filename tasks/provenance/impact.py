@@ -7,7 +7,6 @@ says what would be done about it.
 
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import polars as pl
 
@@ -126,18 +125,13 @@ def _indexes(home: Home, documents: Sequence[str]) -> Iterator[Held]:
 
 
 def _segments(home: Home, texts: Collection[str]) -> Iterator[Held]:
-    """Count their texts in each segment of the span index, without opening its arrays."""
-    spans = home.spans
-    for entry in spans.segments() if texts else ():
-        names = _names(spans.folder / entry.name)
-        dead = set(entry.dead)
-        count = sum(name in texts and at not in dead for at, name in enumerate(names))
+    """Count their texts in each segment of the span index."""
+    if not texts or not home.spans.segments():
+        return
+    for name, documents in home.spans.documents_by_segment().items():
+        count = sum(document in texts for document in documents)
         if count:
-            yield Held(node=entry.name, count=count)
-
-
-def _names(segment: Path) -> list[str]:
-    return (segment / "names.txt").read_text("utf-8").splitlines()
+            yield Held(node=name, count=count)
 
 
 def _models(home: Home, scope: Scope, reached: Reached) -> tuple[Share, ...]:

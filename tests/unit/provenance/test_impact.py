@@ -6,7 +6,7 @@ import pytest
 
 from storage.errors import InputError, NotFoundError
 from storage.records import Exposure
-from storage.spans.index import Entry
+from storage.spans.index import Passage
 from tasks.provenance.impact import impact, render
 from tests.stored_home import NOW, fill_home
 
@@ -126,20 +126,14 @@ def test_caches_and_prompts_are_reached_by_derivation(stored, doc):
         assert (ids(found.caches), ids(found.prompts)) == (["cache:a", "cache:b"], ["prompt:p@1"])
 
 
-def test_segments_of_the_span_index_are_named_without_their_dead(stored, monkeypatch):
-    from storage.spans import index
-
+def test_segments_of_the_span_index_are_named_without_their_dead(stored):
     texts = sorted(citation.text_id for citation in stored.citations.values())
-    entry = Entry("1-ab", "0", "r1", 4, 1, 1, 1, dead=(0,))
-    folder = stored.home.spans.folder / entry.name
-    folder.mkdir(parents=True)
-    (folder / "names.txt").write_text("".join(f"{name}\n" for name in [*texts, "other"]))
-    index_manifest = index.Manifest(entries=(entry,))
-    from storage.spans.manifest import write_manifest
-
-    write_manifest(stored.home.spans.folder, index_manifest)
+    spans = stored.home.spans
+    passages = [Passage(doc_id=text, text=f"a b c {text}".encode()) for text in [*texts, "other"]]
+    segment = spans.add(passages, "r1")
+    spans.tombstone(texts[:1])
     found = impact(stored.home, "source:docs").certain.segments
-    assert [(held.node, held.count) for held in found] == [("1-ab", 3)]
+    assert [(held.node, held.count) for held in found] == [(segment, len(texts) - 1)]
 
 
 def test_indexes_are_named_with_their_passages(stored, doc):
