@@ -53,7 +53,8 @@ def audit(params: AuditParams) -> AuditReport:
         for path in write_pages(found, Path(folder, "audit.html"), lang):
             run.file(path)
         if params.out:
-            written = tuple(map(str, write_pages(found, Path(params.out), lang)))
+            page, data = write_pages(found, Path(params.out), lang)
+            written = (str(page), str(data))
         run.metrics(metrics_of(found))
         run.summary(markdown_of(found))
         run.table([asdict(line) for line in found.trust], key="trust")

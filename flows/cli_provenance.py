@@ -264,15 +264,21 @@ def feedback(
 
 
 def influence(
-    subsets: Annotated[
-        int, typer.Option(min=0, max=1000, help="Retrainings to calibrate with; 0 is uncalibrated.")
-    ] = 24,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="JSON Lines of {id, text}; else held-out text.")
+    ] = None,
     documents: Annotated[int, typer.Option(min=2, help="Documents to train on at most.")] = 64,
+    subsets: Annotated[
+        int, typer.Option(min=0, max=1000, help="Retrainings (10 or more); 0 is uncalibrated.")
+    ] = 24,
+    method: Annotated[str, typer.Option(help="combined or lexical.")] = "combined",
+    seed: Annotated[int, typer.Option(min=0, help="Decides documents, subsets, training.")] = 0,
     deploy: Deploy = False,
     as_json: Json = False,
 ) -> None:
     """Train the small model, and say which sources help it and which hurt."""
-    fields: dict[str, object] = {"subsets": subsets, "max_documents": documents}
+    fields: dict[str, object] = {"subsets": subsets, "max_documents": documents, "seed": seed}
+    fields |= {"method": method, "evaluation": str(evaluation.resolve()) if evaluation else ""}
     run_flow("influence", fields, deploy=deploy, as_json=as_json)
 
 
