@@ -101,6 +101,8 @@ def revoke(
     execute: Annotated[bool, typer.Option("--execute", help="Do it, and prove it.")] = False,
     reason: Annotated[str, typer.Option(help="Why; kept in the ledger.")] = "",
     who: Annotated[str, typer.Option(help="Who asks for it.")] = "",
+    retrain: Annotated[str, typer.Option(help="Deployment to queue for exposed models.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Although other runs go on.")] = False,
     deploy: Deploy = False,
     as_json: Json = False,
 ) -> None:
@@ -110,10 +112,11 @@ def revoke(
         from tasks.provenance.revocation.plan import plan_revocation, render_plan
 
         found = plan_revocation(load_home(), scope)
-        _show(asdict(found), lambda: render_plan(found, chosen_language()), as_json=as_json)
+        _show(found.summary(), lambda: render_plan(found, chosen_language()), as_json=as_json)
         return
     require(bool(reason), "--execute needs --reason: the ledger keeps why")
     fields: dict[str, object] = {"scope": scope, "reason": reason, "who": who or _user()}
+    fields |= {"retrain": retrain, "force": force}
     run_flow("revoke", fields, deploy=deploy, as_json=as_json)
 
 
