@@ -127,7 +127,7 @@ def against_peer(passages: Sequence[Passage], size: Size, folder: Path) -> Itera
 def same_answers(tokens: Sequence[np.ndarray], size: Size, engine: Any) -> Iterator[Result]:
     """Compare spans, counts and latency in BPE tokens; queries alternate between both."""
     parts = [part for ids in tokens for part in (np.zeros(1, np.int32), ids.astype(np.int32) + 1)]
-    array = SuffixArray.build(np.concatenate(parts), gram=MIN_TOKENS)
+    array = SuffixArray.build(np.concatenate(parts))
     drawn = queries_of(tokens, size.queries)
     array.trace(drawn["splice"][0] + 1, MIN_TOKENS)
     peer.attribute(engine, drawn["splice"][0].tolist(), MIN_TOKENS)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.digest import canonical_json, new_salt
+from storage.digest import canonical_json, new_salt, sha256_hex
 from storage.ledger_schema import Row
 from storage.records import Answer, Citation
 
@@ -34,9 +34,10 @@ def answer_row(answer: Answer) -> Row:
 
 
 def span_rows(answer: Answer) -> list[Row]:
-    """Give one row per citation, in order."""
+    """Give one row per citation, in order; the hash of its sentence is taken from the answer."""
+    text = answer.text.encode()
     return [
-        {"answer_id": answer.answer_id, "ordinal": ordinal, **_span(citation)}
+        {"answer_id": answer.answer_id, "ordinal": ordinal, **_span(citation, text)}
         for ordinal, citation in enumerate(answer.citations)
     ]
 
@@ -67,9 +68,10 @@ def edges(answer: Answer) -> list[tuple[str, str, str]]:
     return sorted(found)
 
 
-def _span(citation: Citation) -> Row:
+def _span(citation: Citation, text: bytes) -> Row:
     row: Row = {_RENAMED.get(name, name): getattr(citation, name) for name in _CITATION_FIELDS}
     row["score"] = float(citation.score)
+    row["a_sha256"] = sha256_hex(text[citation.a_start : citation.a_end])
     row["salt"] = citation.salt or new_salt()
     return row
 

@@ -14,7 +14,7 @@ from storage.ledger_rows import batches, json_text
 from storage.ledger_schema import Row
 
 LOOKUP_KEYS = 1_000
-_BLANK_SPAN: Row = {"quote_sha256": "", "salt": ""}
+_BLANK_SPAN: Row = {"a_sha256": "", "quote_sha256": "", "salt": ""}
 _STATE = ("state", "stale_reason")
 _TOUCHED = (schema.answer, schema.answer_span, schema.doc_source, schema.run, schema.source)
 
@@ -36,7 +36,7 @@ def mark_answers(url: str, ids: Iterable[str], state: Literal["live", "stale"], 
 
 
 def erase_answers(url: str, ids: Iterable[str], reason: str) -> int:
-    """Blank question, text, quote hashes and salts of answers, and count the answers that changed."""
+    """Blank question, text, hashes and salts of answers, and count the answers that changed."""
     gone: Row = {"question": "", "text": "", "salt": "", "state": "erased", "stale_reason": reason}
     count = 0
     for some in _batches(ids):

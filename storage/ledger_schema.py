@@ -143,6 +143,7 @@ answer_span = _table(
     _number("ordinal", key=True),
     _number("a_start"),
     _number("a_end"),
+    _text("a_sha256"),  # of the bytes [a_start, a_end) of the answer
     _text("grade"),
     _real("score"),
     _text("chunk_id"),
@@ -277,7 +278,10 @@ tile = sa.Table(
     sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("hashes", sa.LargeBinary, nullable=False),
 )
-"""Full tiles of 256 node hashes of the Merkle tree over the log; derived, so that it can be rebuilt."""
+"""Tiles of up to 256 node hashes of the Merkle tree over the log; derived, so that they can be rebuilt.
+
+A tile of leaves is stored once it is full; those above grow with each tile below.
+"""
 
 tree_head = sa.Table(
     "tree_head",
@@ -292,6 +296,7 @@ tree_head = sa.Table(
 for _name in ("doc_id", "source"):
     _columns = (answer_span.c[_name], answer_span.c.answer_id, answer_span.c.grade)
     sa.Index(f"answer_span_by_{_name}", *_columns)
+sa.Index("log_by_key", log.c.key, log.c.seq)
 sa.Index("exposure_by_model", exposure.c.model, exposure.c.doc_id)
 sa.Index("exposure_by_source", exposure.c.source, exposure.c.model)
 sa.Index("derived_by_src", derived.c.src, derived.c.dst)
@@ -299,8 +304,8 @@ sa.Index("part_by_table", part.c.table_name, part.c.path)
 sa.Index("doc_source_by_source", doc_source.c.source, doc_source.c.uri)
 sa.Index("doc_source_by_licence", doc_source.c.licence, doc_source.c.doc_id)
 sa.Index("answer_by_time", answer.c.created_at)
-_columns = (answer.c.generator, answer.c.created_at, answer.c.answer_id, answer.c.state)
-sa.Index("answer_by_generator", *_columns)
+_written = (answer.c.generator, answer.c.created_at, answer.c.answer_id, answer.c.state)
+sa.Index("answer_by_generator", *_written)
 sa.Index("answer_by_state", answer.c.state, answer.c.answer_id)
 
 ROW_TABLES = {

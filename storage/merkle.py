@@ -5,7 +5,7 @@ function `subtree(start, end)`, so that a tree of millions of leaves need not be
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 HASH_BYTES = 32
@@ -103,25 +103,6 @@ def consistency_proof(old: int, new: int, subtree: Subtree) -> list[bytes]:
     return [*([] if whole else [subtree(start, end)]), *reversed(path)]
 
 
-def common_proof(indices: Sequence[int], size: int, subtree: Subtree) -> list[bytes]:
-    """Prove several leaves at once: the roots of all subtrees without one of them, left to right.
-
-    Neighbours share their path, so that two of them cost little more than one.
-    """
-    _check(bool(indices), "no leaf is given")
-    _check(all(0 <= index < size for index in indices), f"a leaf is not in a tree of {size}")
-    found = []
-    pending = [(0, size)]
-    while pending:
-        start, end = pending.pop()
-        if not any(start <= index < end for index in indices):
-            found.append(subtree(start, end))
-        elif end - start > 1:
-            middle = start + _split(end - start)
-            pending += [(middle, end), (start, middle)]
-    return found
-
-
 def verify_inclusion(
     leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes
 ) -> bool:
@@ -167,26 +148,6 @@ def verify_consistency(
             newer = node_hash(newer, node)
         place, last = place >> 1, last >> 1
     return last == 0 and (older, newer) == roots
-
-
-def root_of_common(leaves: Mapping[int, bytes], size: int, path: Sequence[bytes]) -> bytes | None:
-    """Give the root that a common proof leads to; None when it does not fit the tree's shape."""
-    if not leaves or not all(0 <= index < size for index in leaves):
-        return None
-    rest = list(reversed(path))
-    root = _rebuild(leaves, 0, size, rest)
-    return None if rest else root
-
-
-def _rebuild(leaves: Mapping[int, bytes], start: int, end: int, rest: list[bytes]) -> bytes | None:
-    if not any(start <= index < end for index in leaves):
-        return rest.pop() if rest else None
-    if end - start == 1:
-        return leaves[start]
-    middle = start + _split(end - start)
-    left = _rebuild(leaves, start, middle, rest)
-    right = _rebuild(leaves, middle, end, rest)
-    return None if left is None or right is None else node_hash(left, right)
 
 
 def _skip_levels(place: int, last: int) -> tuple[int, int]:

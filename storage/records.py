@@ -210,6 +210,8 @@ class Citation:
     src_end: int | None
     quote_sha256: str
     """SHA-256 of bytes [start, end) of the text blob."""
+    a_sha256: str = field(default="", compare=False)
+    """SHA-256 of the sentence, given by the ledger; "" before it is stored or once erased."""
     salt: str = field(default="", compare=False)
     """16 random bytes in hexadecimal, given by the ledger; "" before it is stored or once erased."""
 

@@ -21,11 +21,9 @@ from storage.ledger_rows import now
 from storage.ledger_schema import GENESIS, chain_hash, log, tree_head
 from storage.merkle import (
     Frontier,
-    common_proof,
     complete_subtrees,
     consistency_proof,
     inclusion_proof,
-    root_of_common,
 )
 from storage.records import Problem
 from storage.tiles import Nodes, TileCheck, clear, entry_leaf, extend, missing
@@ -97,17 +95,6 @@ class Tree:
             nodes, size = _nodes(connection, size, at_least=seq)
             path = inclusion_proof(seq - 1, size, nodes.subtree)
             _check_leaf(nodes, seq)
-        return path
-
-    def common_inclusion(self, seqs: list[int], size: int) -> list[bytes]:
-        """Prove several entries at once; neighbours share most of the path."""
-        self.extend()
-        with reading(self.ledger_url) as connection:
-            nodes, size = _nodes(connection, size, at_least=max(seqs))
-            path = common_proof([seq - 1 for seq in seqs], size, nodes.subtree)
-            leaves = {seq - 1: _check_leaf(nodes, seq) for seq in seqs}
-            if root_of_common(leaves, size, path) != nodes.subtree(0, size):
-                raise CorruptError("its tiles contradict each other", item="tile", way_out=_REBUILD)
         return path
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:

@@ -10,8 +10,9 @@ q[l-1:r] nor q[l:r+1] occurs. Why `trace` finds all of length >= L, in order, wi
    The least such x, found by bisection, starts the next span: O(log) searches a span, not one a
    token. Only x <= last+1-L matter while the window at l ends inside the last match; later starts
    come after it.
-3. A span of length >= L begins with a G-gram of the corpus (G <= L). A Bloom filter of all of
-   them, three bits in one word, rejects most starts with a single load.
+3. All L-G+1 grams of G <= L tokens at the start of a span of length >= L are in the corpus. A Bloom
+   filter of the corpus's grams, three bits in one word, rejects most starts with a single load; the
+   last of those grams is asked first, for without it no start up to there is possible.
 
 Tombstones: `dead` is a set of ranks. The longest live match at l is the longer common prefix with
 the nearest live suffix below and above the insertion point, since the common prefix only shrinks
@@ -24,6 +25,10 @@ import numpy as np
 
 from storage.spans.bits import U6, U63, bit_above, bit_below, count_bits, get
 from storage.spans.jit import Int, kernel
+from storage.spans.sorting import MOST_TOKENS
+
+GUIDED = 256
+"""Every how many ranks there is a guide."""
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
@@ -39,6 +44,7 @@ class Arrays(NamedTuple):
     suffix_bits: int
     size: int
     buckets: np.ndarray
+    guides: np.ndarray
     grams: np.ndarray
     gram: int
     dead: np.ndarray
@@ -63,6 +69,52 @@ def below(a: Arrays, place: Int, q: np.ndarray, at: Int, end: Int, length: Int) 
 
 
 @kernel
+def guided(
+    a: Arrays, q: np.ndarray, start: Int, end: Int, ranks: tuple[Int, Int]
+) -> tuple[Int, Int]:
+    """Narrow a range of ranks by the guides, which lie close together, as far as they differ.
+
+    Both guides that bound the result stay in it, so that its search meets the same neighbours.
+    """
+    low, high = ranks
+    if start + 2 >= end or not 0 < q[start + 1] < MOST_TOKENS or not 0 < q[start + 2] < MOST_TOKENS:
+        return low, high
+    sought = guide(q[start + 1], q[start + 2], 0)
+    while high - low > GUIDED:
+        at = ((low + high) >> 1) // GUIDED
+        if at * GUIDED <= low:
+            break
+        if a.guides[at] < sought:
+            low = at * GUIDED
+        elif a.guides[at] > sought:
+            high = at * GUIDED + 1
+        else:
+            break
+    return low, high
+
+
+@kernel
+def guide(second: Int, third: Int, separator: Int) -> Int:
+    """Give the order of a suffix among those of the same first token, in one number.
+
+    What lies behind a separator is not sorted, so it counts nothing.
+    """
+    return 0 if second == separator else (np.int64(second) << 32) | np.int64(third)
+
+
+@kernel
+def guides_of(tokens: np.ndarray, suffixes: np.ndarray, width: Int, separator: Int) -> np.ndarray:
+    """Give the guide of every suffix whose rank is a multiple of `GUIDED`."""
+    guides = np.zeros((tokens.size - 1) // GUIDED + 1, np.int64)
+    for at in range(guides.size):
+        place = get(suffixes, width, at * GUIDED)
+        if place + 1 < tokens.size:
+            third = tokens[place + 2] if place + 2 < tokens.size else 0
+            guides[at] = guide(tokens[place + 1], third, separator)
+    return guides
+
+
+@kernel
 def insertion(a: Arrays, q: np.ndarray, start: Int, end: Int) -> tuple[Int, Int]:
     """Give the first rank not below q[start:end], and the longest common prefix with any suffix."""
     first = q[start]
@@ -72,6 +124,7 @@ def insertion(a: Arrays, q: np.ndarray, start: Int, end: Int) -> tuple[Int, Int]
     if low == high:
         return low, 0
     best, left, right = 1, 1, 1
+    low, high = guided(a, q, start, end, (low, high))
     while low < high:
         middle = (low + high) >> 1
         place = get(a.suffixes, a.suffix_bits, middle)
@@ -194,26 +247,34 @@ def fill_filter(tokens: np.ndarray, separator: Int, gram: Int, grams: np.ndarray
 
 
 @kernel
-def possible(a: Arrays, q: np.ndarray, shortest: Int) -> np.ndarray:
-    """Say for each start in the query whether a span of the least length may begin there."""
-    count = q.size - shortest + 1
-    may = np.ones(max(count, 0), np.bool_)
-    if shortest < a.gram or a.grams.size == 0:
-        return may
-    power, state = gram_power(a.gram), np.uint64(0)
+def gram_states(q: np.ndarray, gram: Int) -> np.ndarray:
+    """Give the rolling hash of the gram that begins at each place of a query."""
+    states = np.empty(max(q.size - gram + 1, 0), np.uint64)
+    power, state = gram_power(gram), np.uint64(0)
     for at in range(q.size):
-        if at >= a.gram:
-            state -= np.uint64(q[at - a.gram]) * power
+        if at >= gram:
+            state -= np.uint64(q[at - gram]) * power
         state = state * _BASE + np.uint64(q[at])
-        start = at - a.gram + 1
-        if 0 <= start < count:
-            may[start] = in_filter(a.grams, state)
-    return may
+        if at >= gram - 1:
+            states[at - gram + 1] = state
+    return states
+
+
+@kernel
+def refused(a: Arrays, states: np.ndarray, low: Int, high: Int) -> Int:
+    """Give the last place in [low, high) whose gram is not in the corpus; low - 1 if there is none.
+
+    Places are asked only where the answer is needed: each is a cache miss.
+    """
+    place = high - 1
+    while place >= low and in_filter(a.grams, states[place]):
+        place -= 1
+    return place
 
 
 @kernel
 def next_match(
-    a: Arrays, q: np.ndarray, may: np.ndarray, low: Int, bounds: tuple[Int, Int]
+    a: Arrays, q: np.ndarray, states: np.ndarray, low: Int, bounds: tuple[Int, Int]
 ) -> tuple[Int, Int, Int]:
     """Give the least x from `low` to `latest` for which q[x:last+1] occurs, and its longest match.
 
@@ -221,9 +282,7 @@ def next_match(
     start from x on must pass the filter, so the least that does is tried first.
     """
     latest, last = bounds
-    first = latest
-    while first > low and may[first - 1]:
-        first -= 1
+    first = refused(a, states, low, latest) + 1 if states.size else low
     rank, length = longest(a, q, first, q.size)
     if first + length > last:
         return first, rank, length
@@ -245,26 +304,26 @@ def trace(a: Arrays, q: np.ndarray, shortest: Int, spans: np.ndarray) -> Int:
 
     `spans` is an int64 array of as many rows as the query has tokens, and five columns.
     """
-    may = possible(a, q, shortest)
+    states = gram_states(q, a.gram if shortest >= a.gram else q.size + 1)
     count, last, at = 0, 0, 0
-    while at < may.size:
+    while at + shortest <= q.size:
         latest = last + 1 - shortest
-        if at < latest:
-            if last >= q.size:
-                break
-            if not may[latest]:
-                at = latest + 1
+        if at < latest and last >= q.size:
+            break
+        if states.size:
+            first = max(at, latest)
+            unknown = refused(a, states, first, first + shortest - a.gram + 1)
+            if unknown >= first:
+                at = unknown + 1
                 continue
-            start, rank, length = next_match(a, q, may, at, (latest, last))
+        if at < latest:
+            start, rank, length = next_match(a, q, states, at, (latest, last))
             if start > latest:
                 at = start
                 continue
-        elif may[at]:
+        else:
             start = at
             rank, length = longest(a, q, start, q.size)
-        else:
-            at += 1
-            continue
         at = start + 1
         if length >= shortest and start + length > last:
             last = start + length

@@ -24,8 +24,8 @@ FORMAT = "suyuan-spans/1"
 MANIFEST, DATA = "segment.json", "data.bin"
 ALIGNMENT = 64
 _SECTIONS = {
-    "tokens": "<u8", "suffixes": "<u8", "buckets": "<u4", "grams": "<u8", "words": "<u8",
-    "ids": "<u8", "units": "u1", "wide": "u1", "samples": "<u4", "firsts": "<u4", "bases": "<u4",
+    "tokens": "<u8", "suffixes": "<u8", "buckets": "<u4", "guides": "<i8", "grams": "<u8",
+    "words": "<u8", "ids": "<u8", "units": "u1", "wide": "u1", "samples": "<u4", "firsts": "<u4", "bases": "<u4",
     "names": "u1",
 }  # fmt: skip
 
@@ -98,7 +98,7 @@ class Segment:
     def _stored(self) -> tuple[np.ndarray, ...]:
         a, places = self.arrays, self.layout
         return (
-            a.tokens, a.suffixes, a.buckets, a.grams, self.words, self.ids, places.units,
+            a.tokens, a.suffixes, a.buckets, a.guides, a.grams, self.words, self.ids, places.units,
             places.wide, places.samples, places.firsts, places.bases, self.names,
         )  # fmt: skip
 
@@ -134,6 +134,7 @@ def open_segment(folder: Path, digest: str) -> Segment:
         suffix_bits=manifest["suffix_bits"],
         size=manifest["size"],
         buckets=data["buckets"],
+        guides=data["guides"],
         grams=data["grams"],
         gram=manifest["gram"],
         dead=readonly(np.zeros(0, np.uint64)),

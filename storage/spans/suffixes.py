@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from storage.spans.bits import pack, packed_words
-from storage.spans.search import Arrays, earliest, fill_filter, find, trace
+from storage.spans.search import Arrays, earliest, fill_filter, find, guides_of, trace
 from storage.spans.sorting import MOST_TOKENS, count_tokens, encode, pack_order
 
-GRAM = 8
+GRAM = 5
 """Tokens in a gram of the filter; spans shorter than this are searched without it."""
 
 FILTER_BITS_PER_TOKEN = 4
@@ -98,6 +98,7 @@ def derived(tokens: np.ndarray, suffixes: np.ndarray, separator: int, gram: int)
             suffix_bits=bits_for(tokens.size),
             size=tokens.size,
             buckets=count_tokens(tokens, vocabulary),
+            guides=guides_of(tokens, suffixes, bits_for(tokens.size), separator),
             grams=grams,
             gram=gram,
             dead=_NO_DEAD,

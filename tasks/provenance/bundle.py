@@ -29,25 +29,23 @@ def make_bundle(home: Home, answer_id: str, ordinal: int) -> bytes:
     The head that was signed last serves where it covers the citation; else a new one is signed.
     """
     answer = home.ledger.answer(answer_id)
-    citation = _citation(answer, ordinal)
+    citation, item = _citation(answer, ordinal), f"answer:{answer.answer_id}#{ordinal + 1}"
+    quote = home.blobs.get(citation.text_id)[citation.start : citation.end]
+    sentence = answer.text.encode()[citation.a_start : citation.a_end]
     tree = Tree(home.ledger_url)
-    spans = _entry(home, tree, "answer_span", f"{answer.answer_id}|{ordinal}")
-    whole = None
-    if citation.grade != "quoted":
-        whole = _entry(home, tree, "answer", answer.answer_id)
-    seqs = sorted({spans[0], *([whole[0]] if whole else [])})
-    signed = _signed_head(home, tree, seqs[-1])
+    seq, span = _entry(home, tree, "answer_span", f"{answer.answer_id}|{ordinal}")
+    signed = _signed_head(home, tree, seq)
     first = signed.envelope["signatures"][0]
     keys = endorsements(home.ledger_url, first["keyid"])
     bundle = Bundle(
-        seq=spans[0],
-        span=spans[1],
-        quote=_quote(home, answer, citation, ordinal),
-        row_check=check_of(hash_row(spans[1])),
+        seq=seq,
+        span=span,
+        quote=_text(quote, citation.quote_sha256, "quote", item),
+        sentence=_text(sentence, citation.a_sha256, "sentence", item),
+        row_check=check_of(hash_row(span)),
         quote_check=check_of(citation.quote_sha256),
-        answer_seq=whole[0] if whole else 0,
-        answer=whole[1] if whole else None,
-        path=tuple(tree.common_inclusion(seqs, signed.head.size)),
+        sentence_check=check_of(citation.a_sha256),
+        path=tuple(tree.inclusion(seq, signed.head.size)),
         head=signed.head,
         origin=signed.origin,
         signed_at=signed.signed_at,
@@ -115,15 +113,13 @@ def _entry(home: Home, tree: Tree, kind: str, key: str) -> tuple[int, Row]:
     return seq, row
 
 
-def _quote(home: Home, answer: Answer, citation: Citation, ordinal: int) -> str:
-    item = f"answer:{answer.answer_id}#{ordinal + 1}"
-    quote = home.blobs.get(citation.text_id)[citation.start : citation.end]
-    if sha256_hex(quote) != citation.quote_sha256:
-        raise CorruptError("the cited bytes have another hash than the one recorded", item=item)
+def _text(data: bytes, sha256: str, which: str, item: str) -> str:
+    if sha256_hex(data) != sha256:
+        raise CorruptError(f"the {which} has another hash than the one recorded", item=item)
     try:
-        return quote.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
-        raise CorruptError("the cited bytes are no whole characters", item=item) from error
+        raise CorruptError(f"the {which} is no whole characters", item=item) from error
 
 
 def _signed_head(home: Home, tree: Tree, seq: int) -> SignedHead:

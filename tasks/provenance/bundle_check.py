@@ -14,7 +14,7 @@ from storage.dsse import (
 )
 from storage.errors import CorruptError, InputError
 from storage.ledger_schema import hash_row
-from storage.merkle import root_of_common
+from storage.merkle import verify_inclusion
 from storage.records import Problem
 from storage.tiles import entry_leaf
 from storage.transparency import head_statement
@@ -27,7 +27,7 @@ class BundleReport:
 
     ok: bool
     problems: tuple[Problem, ...]
-    """`bundle:form`, `:key`, `:head`, `:text`, `:row`, `:answer` or `:path`, and what is wrong."""
+    """`bundle:form`, `:key`, `:head`, `:text`, `:sentence`, `:row` or `:path`, and what is wrong."""
     n_bytes: int
     answer_id: str = ""
     number: int = 0
@@ -70,14 +70,6 @@ def verify_bundle(data: bytes, public_key: bytes) -> BundleReport:
     return _facts(bundle, data, key_id(keys[-1][0]))
 
 
-def sentence_of(bundle: Bundle) -> str:
-    """Give the sentence of the answer that the citation is about."""
-    if bundle.answer is None:
-        return bundle.quote
-    start, end = int(str(bundle.span["a_start"])), int(str(bundle.span["a_end"]))
-    return str(bundle.answer["text"]).encode()[start:end].decode("utf-8", "replace")
-
-
 def key_reasons(keys: Keys, public_key: bytes) -> Iterator[str]:
     """Say why a key is not one that the endorsements lead from."""
     if public_key not in {key for key, _ in keys}:
@@ -104,42 +96,20 @@ def _row_reasons(bundle: Bundle) -> Iterator[tuple[str, str]]:
     span = bundle.span
     if check_of(span["quote_sha256"]) != bundle.quote_check:
         yield "text", "the quote is not the one that was cited"
+    elif check_of(span["a_sha256"]) != bundle.sentence_check:
+        yield "sentence", "is not the one that the quote was cited for"
     elif check_of(hash_row(span)) != bundle.row_check:
         yield "row", "offsets, licence or another field of the row were changed"
-    if bundle.answer is None:
-        if span["grade"] != "quoted":
-            yield "answer", f"the sentence is {span['grade']}, so the answer must be given"
-        return
-    if bundle.answer["answer_id"] != span["answer_id"]:
-        yield "answer", "is another answer than the row is about"
-    if span["grade"] == "quoted":
-        yield "answer", "a quoted sentence needs no answer"
-    if not _in_text(bundle):
-        yield "answer", "its text has no such sentence"
-
-
-def _in_text(bundle: Bundle) -> bool:
-    text = b"" if bundle.answer is None else str(bundle.answer["text"]).encode()
-    return 0 <= int(str(bundle.span["a_start"])) <= int(str(bundle.span["a_end"])) <= len(text)
+    if span["grade"] == "quoted" and bundle.sentence != bundle.quote:
+        yield "sentence", "graded as quoted, but the sentence is not the quote"
 
 
 def _path_reasons(bundle: Bundle) -> Iterator[tuple[str, str]]:
     span, head = bundle.span, bundle.head
-    key = f"{_escaped(span['answer_id'])}|{span['ordinal']}"
-    leaves = {bundle.seq - 1: entry_leaf(bundle.seq, "answer_span", key, hash_row(span))}
-    if bundle.answer is not None:
-        seq, name = bundle.answer_seq, _escaped(bundle.answer["answer_id"])
-        leaves[seq - 1] = entry_leaf(seq, "answer", name, hash_row(bundle.answer))
-    root = root_of_common(leaves, head.size, bundle.path)
-    if root is None:
-        yield "path", "does not fit an entry of that number in a log of that size"
-    elif root.hex() != head.root:
-        what = "the row" if bundle.answer is None else "row and answer"
-        yield "path", f"does not lead from {what} to the signed root"
-
-
-def _escaped(value: object) -> str:
-    return str(value).replace("|", "%7C")
+    key = f"{str(span['answer_id']).replace('|', '%7C')}|{span['ordinal']}"
+    leaf = entry_leaf(bundle.seq, "answer_span", key, hash_row(span))
+    if not verify_inclusion(leaf, bundle.seq - 1, head.size, bundle.path, bytes.fromhex(head.root)):
+        yield "path", "does not lead from an entry of that number to the signed root"
 
 
 def _facts(bundle: Bundle, data: bytes, signer: str) -> BundleReport:
@@ -151,7 +121,7 @@ def _facts(bundle: Bundle, data: bytes, signer: str) -> BundleReport:
         answer_id=str(span["answer_id"]),
         number=int(str(span["ordinal"])) + 1,
         grade=str(span["grade"]),
-        sentence=sentence_of(bundle),
+        sentence=bundle.sentence,
         quote=bundle.quote,
         document=str(span["doc_id"]),
         start=int(str(span["d_start"])),

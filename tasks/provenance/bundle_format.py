@@ -4,14 +4,13 @@ Hashes are base64, and what can be computed from the rest is left out: the ends 
 offsets where they equal those of the text, the sentence where it is the quote, the key where no other
 one vouches for it. `unpack` accepts only what `pack` gives, so that every byte of a bundle counts.
 
-Three short checks (of quote, row and signer) prove nothing: they let a refusal name the part.
+Four short checks (of quote, sentence, row and signer) prove nothing: they let a refusal name the part.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from storage import ledger_schema as schema
 from storage.digest import canonical_json, sha256_hex
 from storage.dsse import KEY_BYTES, SIGNATURE_BYTES, decode64, encode64, read_canonical
 from storage.errors import CorruptError
@@ -26,9 +25,9 @@ FORM = "bundle:form"
 _MAX_NUMBER = 1 << 53
 _PLAIN_TEXTS = ("answer_id", "grade", "origin", "source", "uri", "licence")
 _HASHES = ("chunk_id", "doc_id", "text_id")
-_CHECK_BYTES = 6
+_ROW_CHECKS = ("quote_check", "sentence_check", "row_check")
+_CHECK_BYTES = 4
 _SALT_BYTES = 16
-_ANSWER_COLUMNS = tuple(c.name for c in schema.answer.columns if c.name != "row_hash")
 
 T = TypeVar("T")
 Keys = tuple[tuple[bytes, bytes], ...]
@@ -43,11 +42,10 @@ class Bundle:
     span: Row
     """The row of the citation, complete."""
     quote: str
+    sentence: str
     row_check: str
     quote_check: str
-    answer_seq: int
-    answer: Row | None
-    """The row of the answer, where the sentence is not the quote; None otherwise."""
+    sentence_check: str
     path: tuple[bytes, ...]
     head: TreeHead
     origin: str
@@ -72,7 +70,8 @@ def pack(bundle: Bundle) -> bytes:
     row: dict[str, Any] = {name: span[name] for name in _PLAIN_TEXTS}
     row |= {name: span[name] for name in ("ordinal", "score", "a_start", "d_start")}
     names = [n for n in _HASHES if n != "text_id" or span["text_id"] != span["doc_id"]]
-    hashes = [*(str(span[name]) for name in (*names, "salt")), bundle.quote_check, bundle.row_check]
+    hashes = [str(span[name]) for name in (*names, "salt")]
+    hashes += [bundle.quote_check, bundle.sentence_check, bundle.row_check]
     row["hashes"] = encode64(bytes.fromhex("".join(hashes)))
     if (span["src_start"], span["src_end"]) != (span["d_start"], span["d_end"]):
         row["src"] = [span["src_start"], span["src_end"]]
@@ -87,8 +86,8 @@ def pack(bundle: Bundle) -> bytes:
     }
     if bundle.keys:
         fields["keys"] = key_pairs(bundle.keys)
-    if bundle.answer is not None:
-        fields["answer"] = {**bundle.answer, "seq": bundle.answer_seq, "a_end": span["a_end"]}
+    if bundle.sentence != bundle.quote:
+        fields["sentence"] = bundle.sentence
     return canonical_json(fields)
 
 
@@ -126,19 +125,18 @@ def read_keys(pairs: object) -> Keys:
 
 def _read(fields: Mapping[str, Any]) -> Bundle:
     quote, head = _take(fields, "quote", str), _take(fields, "head", dict)
-    answer = _take(fields, "answer", dict) if "answer" in fields else None
+    sentence = _take(fields, "sentence", str) if "sentence" in fields else quote
     row = _take(fields, "row", dict)
     hashes = _row_hashes(_take(row, "hashes", str))
-    checks = {name: hashes.pop(name) for name in ("quote_check", "row_check")}
+    checks = {name: hashes.pop(name) for name in _ROW_CHECKS}
     root, chain, signer = _pieces(head, (HASH_BYTES, HASH_BYTES, _CHECK_BYTES))
     path = decode64(fields.get("path"), None, f"{FORM}/path")
     return Bundle(
         seq=_number(fields, "seq"),
-        span={**_span(row, quote.encode(), answer), **hashes},
+        span={**_span(row, quote.encode(), sentence.encode()), **hashes},
         quote=quote,
+        sentence=sentence,
         **checks,
-        answer_seq=0 if answer is None else _number(answer, "seq"),
-        answer=None if answer is None else {n: _take(answer, n, str) for n in _ANSWER_COLUMNS},
         path=tuple(path[at : at + HASH_BYTES] for at in range(0, len(path), HASH_BYTES)),
         head=TreeHead(size=_number(head, "size"), root=root, chain=chain),
         origin=_take(head, "origin", str),
@@ -149,23 +147,22 @@ def _read(fields: Mapping[str, Any]) -> Bundle:
     )
 
 
-def _span(row: Mapping[str, Any], quote: bytes, answer: Mapping[str, Any] | None) -> Row:
+def _span(row: Mapping[str, Any], quote: bytes, sentence: bytes) -> Row:
     span: Row = {name: _take(row, name, str) for name in _PLAIN_TEXTS}
     span |= {name: _number(row, name) for name in ("ordinal", "a_start", "d_start")}
     span["score"] = _take(row, "score", float)
     span["d_end"] = _number(row, "d_start") + len(quote)
-    end = _number(row, "a_start") + len(quote) if answer is None else _number(answer, "a_end")
-    span["a_end"] = end
+    span["a_end"] = _number(row, "a_start") + len(sentence)
     src = _take(row, "src", list) if "src" in row else [span["d_start"], span["d_end"]]
     if len(src) != 2 or not all(value is None or _is_number(value) for value in src):
         raise CorruptError("src is not a range", item=FORM)
     span["src_start"], span["src_end"] = src
-    return span | {"quote_sha256": sha256_hex(quote)}
+    return span | {"quote_sha256": sha256_hex(quote), "a_sha256": sha256_hex(sentence)}
 
 
 def _row_hashes(text: str) -> dict[str, str]:
     sizes = {"chunk_id": HASH_BYTES, "doc_id": HASH_BYTES, "text_id": HASH_BYTES}
-    sizes |= {"salt": _SALT_BYTES, "quote_check": _CHECK_BYTES, "row_check": _CHECK_BYTES}
+    sizes |= {"salt": _SALT_BYTES, **dict.fromkeys(_ROW_CHECKS, _CHECK_BYTES)}
     short = decode64(text, None, f"{FORM}/row/hashes")
     if len(short) == sum(sizes.values()) - HASH_BYTES:
         del sizes["text_id"]

@@ -166,6 +166,8 @@ def _reasons(
     if sha256_hex(quote) != citation.quote_sha256:
         yield "the cited bytes have another hash than the one recorded"
     written = answer.text.encode()[citation.a_start : citation.a_end]
+    if sha256_hex(written) != citation.a_sha256:
+        yield "the sentence has another hash than the one recorded"
     if citation.grade == "quoted" and written != quote:
         yield "graded as quoted, but the sentence is not the cited bytes"
     source = (citation.src_start, citation.src_end)

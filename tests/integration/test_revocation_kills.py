@@ -31,8 +31,11 @@ WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "sq
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(
-    ["tests.revocable_home", "tasks.provenance.revocation.run", "storage.spans.writer", "faiss"]
-    + ["storage.spans.reader", "tasks.features.lexical", "bm25s", "filelock", "pandas", "infra.scrub"]
+    [
+        *("tests.revocable_home", "tasks.provenance.revocation.run", "storage.spans.writer"),
+        *("storage.spans.reader", "tasks.features.lexical", "bm25s", "faiss", "filelock"),
+        *("pandas", "infra.scrub"),
+    ]
 )
 
 

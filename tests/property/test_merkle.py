@@ -4,12 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.merkle import (
-    common_proof,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
     node_hash,
-    root_of_common,
     tree_hash,
     verify_consistency,
     verify_inclusion,
@@ -92,17 +90,3 @@ def test_consistency_is_proven_and_nothing_else(size, data, place):
     assert not verify_consistency((old, size), wrong, path)
     assert not verify_consistency((old, size), (roots[0], wrong[0]), path)
     assert not path or not verify_consistency((old, size), roots, flipped(path, place))
-
-
-@settings(max_examples=60)
-@given(size=SIZE, data=st.data(), place=st.integers(0, 1 << 14))
-def test_several_leaves_are_proven_at_once(size, data, place):
-    chosen = data.draw(st.sets(st.integers(0, size - 1), min_size=1, max_size=4))
-    leaves = {index: LEAVES[index] for index in chosen}
-    path = common_proof(sorted(chosen), size, subtree)
-    root = subtree(0, size)
-    assert root_of_common(leaves, size, path) == root
-    assert not path or root_of_common(leaves, size, flipped(path, place)) != root
-    changed = {**leaves, min(chosen): leaf_hash(b"another")}
-    assert root_of_common(changed, size, path) != root
-    assert len(path) <= sum(len(inclusion_proof(index, size, subtree)) for index in chosen)

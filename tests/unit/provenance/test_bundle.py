@@ -67,12 +67,25 @@ def test_every_citation_is_proven_by_the_file_and_the_key_alone(sound, ordinal):
     assert make_bundle(stored.home, stored.answer_id, ordinal) == data
 
 
-def test_a_paraphrase_is_proven_with_its_answer(stored, public, add_answer):
+def test_a_paraphrase_is_proven_with_its_sentence_alone(stored, public, add_answer):
     data = make_bundle(stored.home, add_answer(grade="cited", a_start=1), 0)
     report = verify_bundle(data, public)
-    assert (report.problems, report.sentence) == ((), "ire is hot.")
-    worse = changed(data, lambda fields: fields["answer"].update(text="Fire is not hot."))
-    assert parts(verify_bundle(worse, public)) == ["bundle:path"]
+    assert (report.problems, report.sentence, report.quote) == ((), "ire is hot.", "Fire is hot.")
+    assert b"elements" not in data  # neither the question nor other sentences of the answer
+    worse = changed(data, lambda fields: fields.update(sentence="Fire is not."))
+    assert parts(verify_bundle(worse, public)) == ["bundle:sentence"]
+    worse = changed(data, lambda fields: fields["row"].update(grade="quoted"))
+    assert parts(verify_bundle(worse, public)) == ["bundle:row", "bundle:sentence"]
+    worse = changed(data, lambda fields: fields.pop("sentence"))
+    assert parts(verify_bundle(worse, public)) == ["bundle:sentence"]
+
+
+def test_a_sentence_that_was_changed_since_is_not_proven(stored, add_answer):
+    answer_id = add_answer(grade="cited")
+    with sqlite3.connect(stored.home.ledger_url.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE answer SET text = replace(text, 'Fire', 'Hire')")
+    with pytest.raises(CorruptError, match="sentence has another hash"):
+        make_bundle(stored.home, answer_id, 0)
 
 
 @pytest.mark.parametrize(
@@ -101,8 +114,9 @@ def test_a_paraphrase_is_proven_with_its_answer(stored, public, add_answer):
         (lambda f: f.update(keys=[]), "bundle:form"),
         (lambda f: f.update(keys={}), "bundle:form"),
         (lambda f: f.update(keys=["x"]), "bundle:form"),
-        (lambda f: f.update(answer=None), "bundle:form"),
-        (lambda f: f.update(answer={}), "bundle:form"),
+        (lambda f: f.update(sentence="Another."), "bundle:sentence"),
+        (lambda f: f.update(sentence=f["quote"]), "bundle:form"),
+        (lambda f: f.update(sentence=None), "bundle:form"),
         (lambda f: f.pop("head"), "bundle:form"),
         (lambda f: f.update(format="suyuan-proof/2"), "bundle:form"),
     ],

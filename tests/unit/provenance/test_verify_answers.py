@@ -49,6 +49,16 @@ def test_a_citation_that_does_not_hold_is_named(stored, add_answer, changes, rea
     assert (report.citations_checked, report.citations_ok) == (8, 7)
 
 
+def test_a_sentence_that_is_not_the_one_cited_is_named(stored, add_answer):
+    add_answer(grade="cited")
+    sql(
+        stored,
+        "UPDATE answer SET text = replace(text, 'Fire', 'Hire') WHERE answer_id = '01CHANGED'",
+    )
+    reasons = found(verify_all(stored.home))
+    assert "sentence has another hash" in reasons["answer:01CHANGED#1"]
+
+
 def test_an_answer_that_is_not_live_is_counted_and_left_out(stored, add_answer):
     add_answer(start=13)
     stored.home.ledger.mark_answers(["01CHANGED"], "stale", "its source was revoked")

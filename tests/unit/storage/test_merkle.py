@@ -4,12 +4,10 @@ import pytest
 
 from storage.merkle import (
     EMPTY_ROOT,
-    common_proof,
     complete_subtrees,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
-    root_of_common,
     tree_hash,
     verify_consistency,
     verify_inclusion,
@@ -102,16 +100,6 @@ def test_a_consistency_proof_that_is_too_long_or_too_short_is_refused():
     assert verify_consistency((7, 7), (roots[1], roots[1]), [])
 
 
-def test_a_common_proof_must_be_used_up():
-    path = common_proof([2, 3], 8, subtree)
-    leaves = {2: LEAVES[2], 3: LEAVES[3]}
-    assert root_of_common(leaves, 8, path) == subtree(0, 8)
-    assert root_of_common(leaves, 8, [*path, LEAVES[0]]) is None
-    assert root_of_common(leaves, 8, path[:-1]) is None
-    assert root_of_common({}, 8, path) is None
-    assert root_of_common({8: LEAVES[0]}, 8, path) is None
-
-
 @pytest.mark.parametrize(
     ("make", "arguments"),
     [
@@ -119,8 +107,6 @@ def test_a_common_proof_must_be_used_up():
         (inclusion_proof, (-1, 8)),
         (consistency_proof, (0, 8)),
         (consistency_proof, (9, 8)),
-        (common_proof, ([], 8)),
-        (common_proof, ([1, 8], 8)),
     ],
 )
 def test_what_is_not_in_the_tree_has_no_proof(make, arguments):
