@@ -57,10 +57,14 @@ def folder(tmp_path: Path) -> Path:
         ("columns.csv", b"a,b\n1,2\n", "table.no_text_column"),
         ("empty.csv", b"", "file.empty"),
         ("binary.jsonl", bytes(range(32)) * 99, "text.binary"),
-        ("cut.jsonl.gz", gzip.compress(b'{"text": "x"}\n' * 999)[:-12], "file.broken_compression"),
+        (
+            "cut.jsonl.gz",
+            gzip.compress(b'{"text": "x"}\n' * 999, mtime=0)[:-12],
+            "file.broken_compression",
+        ),
         ("notgzip.txt.gz", b"plain", "file.broken_compression"),
         ("notzstd.csv.zst", b"plain", "file.broken_compression"),
-        ("bomb.txt.gz", gzip.compress(b"x" * (40 << 20)), "file.bomb"),
+        ("bomb.txt.gz", gzip.compress(b"x" * (40 << 20), mtime=0), "file.bomb"),
         ("bomb.jsonl.zst", zstandard.compress(b'{"text": "' + b"x" * (48 << 20)), "file.bomb"),
     ],
 )

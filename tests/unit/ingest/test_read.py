@@ -69,8 +69,11 @@ def as_parquet() -> bytes:
         ("wide.csv", as_csv(encoding="utf-16")),
         ("gbk.csv", as_csv(encoding="gb18030")),
         ("r.parquet", as_parquet()),
-        ("r.jsonl.gz", gzip.compress(as_jsonl())),
-        ("two.jsonl.gz", gzip.compress(as_jsonl()[:80]) + gzip.compress(as_jsonl()[80:])),
+        ("r.jsonl.gz", gzip.compress(as_jsonl(), mtime=0)),
+        (
+            "two.jsonl.gz",
+            gzip.compress(as_jsonl()[:80], mtime=0) + gzip.compress(as_jsonl()[80:], mtime=0),
+        ),
         ("r.csv.zst", zstandard.compress(as_csv())),
         ("r.parquet.zst", zstandard.compress(as_parquet())),
     ],
@@ -148,7 +151,7 @@ def test_a_page_states_its_own_licence(tmp_path, head):
     [
         ("page", b"<!DOCTYPE html><p>x", "text/html"),
         ("notes", b"words", "text/plain"),
-        ("notes.log", gzip.compress(b"words"), "text/plain"),
+        ("notes.log", gzip.compress(b"words", mtime=0), "text/plain"),
     ],
 )
 def test_a_named_file_without_a_known_suffix_is_sniffed(tmp_path, name, data, mime):
