@@ -205,7 +205,7 @@ class Ledger:
         """Give the documents and sources behind an answer, without what indexes and runs add."""
         values = {"answer_id": answer_id.removeprefix("answer:")}
         with reading(self.url) as connection:
-            rows = connection.execute(queries.CITED, values)
+            rows = connection.execute(queries.CITED, values).all()
             return [Cited(*row) for row in dict.fromkeys(map(tuple, rows))]
 
     def answers_of(self, doc_ids: Iterable[str]) -> list[str]:
@@ -216,7 +216,7 @@ class Ledger:
                 one = len(batch) == 1
                 query = queries.ANSWERS_OF if one else queries.ANSWERS_OF_MANY
                 values = {"doc_id": batch[0]} if one else {"doc_ids": batch}
-                found.update(connection.execute(query, values).scalars())
+                found.update(connection.execute(query, values).scalars().all())
         return sorted(found)
 
     def mark_answers(self, ids: Iterable[str], state: Literal["live", "stale"], reason: str) -> int:

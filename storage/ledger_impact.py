@@ -4,8 +4,8 @@ No closure over all edges: from a document over samples and a model to its answe
 reached, which says nothing. Each kind of thing has its own query here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import sqlalchemy as sa
@@ -17,6 +17,21 @@ KINDS = ("cache", "prompt")
 """Kinds of nodes that are found by the edges `derived`."""
 
 _row, _span, _answer, _edge = schema.doc_source, schema.answer_span, schema.answer, schema.derived
+_OPEN = "Z"
+"""Later than every time: letters come after digits in every collation."""
+_WRITTEN_BY = (
+    _answer.c.generator == sa.bindparam("generator"),
+    _answer.c.created_at >= sa.bindparam("since"),
+    _answer.c.created_at < sa.bindparam("before"),
+    _answer.c.state != "erased",
+)
+_COUNT_BY = sa.select(sa.func.count()).select_from(_answer).where(*_WRITTEN_BY)
+_NEWEST_BY = (
+    sa.select(_answer.c.answer_id)
+    .where(*_WRITTEN_BY)
+    .order_by(_answer.c.created_at.desc(), _answer.c.answer_id.desc())
+    .limit(sa.bindparam("limit"))
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,15 @@ class Listing:
 
     count: int
     ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What wrote answers: the name of a generator within a time; "" is open."""
+
+    generator: str
+    since: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +73,19 @@ class Selection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Documents:
+    """The documents of a selection."""
+
+    ids: tuple[str, ...]
+    texts: frozenset[str]
+    n_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reached:
     """What the ledger finds for a selection."""
 
-    documents: tuple[str, ...]
-    texts: frozenset[str]
-    n_bytes: int
+    documents: Documents
     carried: Mapping[str, tuple[str, ...]]
     """Documents that another active source carries as well, with those sources."""
     quoted: Listing
@@ -68,14 +99,9 @@ class Reached:
 def find_reached(url: str, selection: Selection, limit: int) -> Reached:
     """Ask the ledger what a selection has touched; names of answers up to a limit, counts exact."""
     with reading(url) as connection:
-        columns = sa.select(_row.c.doc_id, _row.c.text_id).where(selection.rows).distinct()
-        rows = connection.execute(columns).all()
-        documents = tuple(sorted({row.doc_id for row in rows}))
         quoted, cited = _answers(connection, selection, limit)
         return Reached(
-            documents=documents,
-            texts=frozenset(row.text_id for row in rows if row.text_id),
-            n_bytes=_n_bytes(connection, selection),
+            documents=_documents(connection, selection),
             carried=_carried(connection, selection),
             quoted=quoted,
             cited=cited,
@@ -90,23 +116,21 @@ def licences(url: str) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
-def answers_by(url: str, generator: str, since: str, before: str, limit: int) -> Listing:
-    """Give the answers that a generator wrote within a time, not erased; "" is open."""
-    mine = [_answer.c.generator == generator, _answer.c.created_at >= since]
-    mine.append(_answer.c.state != "erased")
-    if before:
-        mine.append(_answer.c.created_at < before)
-    count = sa.select(sa.func.count()).select_from(_answer).where(*mine)
-    newest = (
-        sa.select(_answer.c.answer_id)
-        .where(*mine)
-        .order_by(_answer.c.created_at.desc(), _answer.c.answer_id.desc())
-        .limit(limit)
-    )
+def answers_by(url: str, spans: Iterable[Writer], limit: int) -> Listing:
+    """Give the answers that any of the generators wrote in its time, not erased, the newest first.
+
+    The generators' times must not overlap: each answer counts for one of them.
+    """
+    count, ids = 0, set[str]()
     with reading(url) as connection:
-        number = int(connection.execute(count).scalar_one())
-        ids = tuple(connection.execute(newest).scalars()) if number else ()
-    return Listing(number, ids)
+        for span in spans:
+            values = {**asdict(span), "before": span.before or _OPEN}
+            number = int(connection.execute(_COUNT_BY, values).scalar_one())
+            if number:
+                newest = connection.execute(_NEWEST_BY, {**values, "limit": limit})
+                ids.update(newest.scalars())
+            count += number
+    return Listing(count, tuple(sorted(ids, reverse=True)[:limit]))
 
 
 def generators(url: str) -> list[str]:
@@ -122,11 +146,20 @@ def generators(url: str) -> list[str]:
     return found
 
 
-def _n_bytes(connection: sa.Connection, selection: Selection) -> int:
+def _documents(connection: sa.Connection, selection: Selection) -> Documents:
     document = schema.document
-    mine = sa.select(_row.c.doc_id).where(selection.rows)
-    query = sa.select(sa.func.coalesce(sa.func.sum(document.c.n_bytes), 0))
-    return int(connection.execute(query.where(document.c.doc_id.in_(mine))).scalar_one())
+    query = (
+        sa.select(_row.c.doc_id, _row.c.text_id, document.c.n_bytes)
+        .join(document, document.c.doc_id == _row.c.doc_id, isouter=True)
+        .where(selection.rows)
+    )
+    rows = connection.execute(query).all()
+    sizes = {doc_id: int(n_bytes or 0) for doc_id, _, n_bytes in rows}
+    return Documents(
+        ids=tuple(sorted(sizes)),
+        texts=frozenset(text_id for _, text_id, _ in rows if text_id),
+        n_bytes=sum(sizes.values()),
+    )
 
 
 def _carried(connection: sa.Connection, selection: Selection) -> dict[str, tuple[str, ...]]:
@@ -153,28 +186,34 @@ def _carried(connection: sa.Connection, selection: Selection) -> dict[str, tuple
 def _answers(
     connection: sa.Connection, selection: Selection, limit: int
 ) -> tuple[Listing, Listing]:
-    """Give the answers that quote, and those that cite only: each counts by its strongest grade."""
+    """Give the answers that quote, and those that cite only: each counts by its strongest grade.
+
+    Two counts of distinct answers in order of an index, no grouping: those that cite only are all
+    without those that quote.
+    """
+    live = [selection.spans]
+    if connection.execute(_erased().limit(1)).first():
+        live.append(_span.c.answer_id.not_in(_erased()))
+    mine = [*live, _span.c.grade.in_(("quoted", "cited"))]
+    quotes = [*live, _span.c.grade == "quoted"]
+    both = sa.select(*(_distinct_answers(which) for which in (mine, quotes)))
+    in_all, quoted = connection.execute(both).one()
+    answers = sa.select(_span.c.answer_id).order_by(_span.c.answer_id.desc()).limit(limit)
     strongest = sa.func.max(_span.c.grade)  # "quoted" comes after "cited" in the alphabet too
-    query = (
-        sa.select(_span.c.answer_id, strongest.label("grade"))
-        .where(
-            selection.spans,
-            _span.c.grade.in_(("quoted", "cited")),
-            _span.c.answer_id.not_in(_erased()),
-        )
-        .group_by(_span.c.answer_id)
-    )
-    found = query.subquery()
-    sums = sa.select(found.c.grade, sa.func.count()).group_by(found.c.grade)
-    counts = {grade: int(number) for grade, number in connection.execute(sums)}
+    newest = {
+        "quoted": answers.where(*quotes).distinct(),
+        "cited": answers.where(*mine).group_by(_span.c.answer_id).having(strongest == "cited"),
+    }
 
-    def listing(grade: str) -> Listing:
-        newest = query.having(strongest == grade).order_by(_span.c.answer_id.desc()).limit(limit)
-        known = grade in counts
-        ids = tuple(connection.execute(newest).scalars()) if known else ()
-        return Listing(counts.get(grade, 0), ids)
+    def listing(grade: str, count: int) -> Listing:
+        ids = tuple(connection.execute(newest[grade]).scalars()) if count else ()
+        return Listing(count, ids)
 
-    return listing("quoted"), listing("cited")
+    return listing("quoted", quoted), listing("cited", in_all - quoted)
+
+
+def _distinct_answers(which: Sequence[sa.ColumnElement[bool]]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count(_span.c.answer_id.distinct())).where(*which).scalar_subquery()
 
 
 def _erased() -> sa.Select[tuple[str]]:

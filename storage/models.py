@@ -182,7 +182,8 @@ class ModelRecords:
     ) -> Sequence[Any]:
         """Sum exposures by a column: its value, documents, samples, bytes."""
         table = schema.exposure
-        documents = sa.func.count(sa.distinct(table.c.doc_id))
+        once = source and column is table.c.model  # the key: a document of a source, once a model
+        documents = sa.func.count() if once else sa.func.count(sa.distinct(table.c.doc_id))
         sums = [sa.func.coalesce(sa.func.sum(table.c[name]), 0) for name in _SUMMED]
         query = sa.select(column, documents, *sums).where(which).group_by(column)
         if source:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from storage.errors import InputError, UnavailableError
 from storage.records import Problem
 from storage.spans.manifest import Entry, Manifest, read_manifest
+from storage.spans.names import documents_by_segment
 from storage.spans.records import (
     LOCK_TIMEOUT_S,
     MIN_UNITS,
@@ -114,15 +115,15 @@ class SpanIndex:
 
     def live(self) -> frozenset[str]:
         """Give the live documents."""
-        return self._reader().live
+        return frozenset(self.documents())
 
     def documents(self) -> list[str]:
         """Give the live documents in the order in which they were added."""
-        return list(self._reader().documents())
+        return [name for names in self.documents_by_segment().values() for name in names]
 
     def documents_by_segment(self) -> dict[str, list[str]]:
         """Give the live documents of each live segment."""
-        return dict(self._reader().by_segment())
+        return documents_by_segment(self.folder)
 
     def segments(self) -> tuple[Entry, ...]:
         """Give the live segments: name, run, sizes, dead documents."""

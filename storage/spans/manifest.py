@@ -1,16 +1,21 @@
-"""The manifest of a span index: the segments in use, and their dead documents."""
+"""The manifests of a span index: the segments in use with their dead documents, and each segment's own."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
-from storage.digest import canonical_json
-from storage.errors import CorruptError
+from storage.digest import canonical_json, sha256_hex
+from storage.errors import CorruptError, MissingError
 from storage.files import explained, write_atomic
 
 FORMAT = "suyuan-spans/1"
 NAME = "MANIFEST.json"
+SEGMENT_MANIFEST, SEGMENT_DATA = "segment.json", "data.bin"
+_ATTEMPTS = 20
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,35 @@ def read_manifest(folder: Path) -> Manifest:
         raise CorruptError(
             "is not a manifest", item=str(path), way_out="Build the span index again"
         ) from error
+
+
+def at_one_state(folder: Path, read: Callable[[Manifest], T]) -> T:
+    """Read what the manifest names; again when a writer replaced it and took segments away meanwhile."""
+    for attempt in range(_ATTEMPTS):
+        manifest = read_manifest(folder)
+        try:
+            return read(manifest)
+        except MissingError:
+            if attempt + 1 == _ATTEMPTS or read_manifest(folder) == manifest:
+                raise
+    raise AssertionError("unreachable")
+
+
+def read_segment_manifest(folder: Path, digest: str) -> Mapping[str, Any]:
+    """Read the manifest of a segment and prove its hash."""
+    path = folder / SEGMENT_MANIFEST
+    with explained(str(path)):
+        data = path.read_bytes()
+    if sha256_hex(data) != digest:
+        raise CorruptError("the manifest was changed", item=f"spans:{folder.name}")
+    manifest: Mapping[str, Any] = json.loads(data)
+    if manifest["format"] != FORMAT:
+        raise CorruptError(
+            f"has the format {manifest['format']}, this version reads {FORMAT}",
+            item=f"spans:{folder.name}",
+            way_out="Build the span index again",
+        )
+    return manifest
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

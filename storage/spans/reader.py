@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,13 @@ import numpy as np
 from storage.errors import CorruptError, MissingError
 from storage.files import explained
 from storage.records import Problem
-from storage.spans.manifest import Entry, Manifest, read_manifest
+from storage.spans.manifest import Entry, Manifest, at_one_state
 from storage.spans.records import SpanHit, SpanMatch
 from storage.spans.search import find
 from storage.spans.segment import Segment, open_segment
 from storage.spans.suffixes import trace_arrays
 from storage.spans.units import Scanner, UnitRule, scanner
 
-_ATTEMPTS = 20
 _MOST_READERS = 16
 _lock = threading.Lock()
 _readers: dict[Path, "Reader"] = {}
@@ -32,22 +30,6 @@ class Reader:
     manifest: Manifest
     segments: tuple[Segment, ...]
     scanner: Scanner | None
-
-    @cached_property
-    def live(self) -> frozenset[str]:
-        """Give the live documents."""
-        return frozenset(self.documents())
-
-    def documents(self) -> Iterator[str]:
-        """Give the live documents in order."""
-        for _, names in self.by_segment():
-            yield from names
-
-    def by_segment(self) -> Iterator[tuple[str, list[str]]]:
-        """Give each segment with its live documents."""
-        for entry, segment in zip(self.manifest.entries, self.segments, strict=True):
-            dead = frozenset(entry.dead)
-            yield entry.name, [n for at, n in enumerate(segment.doc_ids) if at not in dead]
 
     def trace(
         self,
@@ -109,24 +91,20 @@ class Reader:
 def open_reader(folder: Path) -> Reader:
     """Open the index as it is now; segments that were open already are used again."""
     folder = folder.resolve()
-    for attempt in range(_ATTEMPTS):
-        manifest = read_manifest(folder)
-        with _lock:
-            known = _readers.get(folder)
-        if known is not None and known.manifest == manifest:
-            return known
-        try:
-            reader = _open(folder, manifest, known)
-        except MissingError:
-            if attempt + 1 == _ATTEMPTS or read_manifest(folder) == manifest:
-                raise
-            continue  # a writer replaced the manifest and took these segments away
-        with _lock:
-            while len(_readers) >= _MOST_READERS:
-                _readers.pop(next(iter(_readers)))
-            _readers[folder] = reader
-        return reader
-    raise AssertionError("unreachable")
+    return at_one_state(folder, lambda manifest: _reader(folder, manifest))
+
+
+def _reader(folder: Path, manifest: Manifest) -> Reader:
+    with _lock:
+        known = _readers.get(folder)
+    if known is not None and known.manifest == manifest:
+        return known
+    reader = _open(folder, manifest, known)
+    with _lock:
+        while len(_readers) >= _MOST_READERS:
+            _readers.pop(next(iter(_readers)))
+        _readers[folder] = reader
+    return reader
 
 
 def _open(folder: Path, manifest: Manifest, known: Reader | None) -> Reader:

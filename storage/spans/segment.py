@@ -1,8 +1,7 @@
 """One immutable segment: its arrays and its files."""
 
-import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +14,17 @@ from storage.errors import CorruptError
 from storage.files import explained, sync_folder, write_atomic
 from storage.records import Problem
 from storage.spans.layout import Layout, sample
+from storage.spans.manifest import (
+    FORMAT,
+    SEGMENT_DATA,
+    SEGMENT_MANIFEST,
+    read_segment_manifest,
+)
 from storage.spans.scan import lookup
 from storage.spans.search import Arrays, earliest
 from storage.spans.sorting import dead_ranks
 from storage.spans.suffixes import arrays_of
 
-FORMAT = "suyuan-spans/1"
-MANIFEST, DATA = "segment.json", "data.bin"
 ALIGNMENT = 64
 _SECTIONS = {
     "tokens": "<u8", "suffixes": "<u8", "buckets": "<u4", "guides": "<i8", "grams": "<u8",
@@ -81,7 +84,7 @@ class Segment:
         """Write data and manifest into an empty folder; give the manifest's hash."""
         sections: dict[str, Any] = {}
         at = 0
-        with explained(str(folder)), (folder / DATA).open("wb") as file:
+        with explained(str(folder)), (folder / SEGMENT_DATA).open("wb") as file:
             for name, array in zip(_SECTIONS, self._stored(), strict=True):
                 data = np.ascontiguousarray(array, _SECTIONS[name]).tobytes()
                 at += file.write(bytes(-at % ALIGNMENT))
@@ -91,7 +94,7 @@ class Segment:
             os.fsync(file.fileno())
         manifest = canonical_json(self._description() | {"bytes": at, "sections": sections})
         with explained(str(folder)):
-            write_atomic(folder / MANIFEST, manifest)
+            write_atomic(folder / SEGMENT_MANIFEST, manifest)
             sync_folder(folder)
         return sha256_hex(manifest)
 
@@ -117,8 +120,8 @@ class Segment:
 
 def open_segment(folder: Path, digest: str) -> Segment:
     """Map the data of a segment; CorruptError when manifest or size are not as written."""
-    manifest = read_manifest(folder, digest)
-    path = folder / DATA
+    manifest = read_segment_manifest(folder, digest)
+    path = folder / SEGMENT_DATA
     with explained(str(path)):
         if path.stat().st_size != manifest["bytes"]:
             raise CorruptError("has another size than written", item=str(path))
@@ -153,38 +156,21 @@ def open_segment(folder: Path, digest: str) -> Segment:
     )
 
 
-def read_manifest(folder: Path, digest: str) -> Mapping[str, Any]:
-    """Read the manifest of a segment and prove its hash."""
-    path = folder / MANIFEST
-    with explained(str(path)):
-        data = path.read_bytes()
-    if sha256_hex(data) != digest:
-        raise CorruptError("the manifest was changed", item=f"spans:{folder.name}")
-    manifest: Mapping[str, Any] = json.loads(data)
-    if manifest["format"] != FORMAT:
-        raise CorruptError(
-            f"has the format {manifest['format']}, this version reads {FORMAT}",
-            item=f"spans:{folder.name}",
-            way_out="Build the span index again",
-        )
-    return manifest
-
-
 def check_segment(folder: Path, digest: str) -> list[Problem]:
     """Hash every section of a segment again and name what differs."""
     node = f"spans:{folder.name}"
     try:
-        manifest = read_manifest(folder, digest)
+        manifest = read_segment_manifest(folder, digest)
     except CorruptError as error:
         return [Problem(node=node, reason=error.cause)]
-    path = folder / DATA
+    path = folder / SEGMENT_DATA
     if not path.is_file():
-        return [Problem(node=f"{node}/{DATA}", reason="is missing")]
+        return [Problem(node=f"{node}/{SEGMENT_DATA}", reason="is missing")]
     data = path.read_bytes()
     if len(data) != manifest["bytes"]:
-        return [Problem(node=f"{node}/{DATA}", reason="has another size than written")]
+        return [Problem(node=f"{node}/{SEGMENT_DATA}", reason="has another size than written")]
     return [
-        Problem(node=f"{node}/{DATA}#{name}", reason="content has another hash")
+        Problem(node=f"{node}/{SEGMENT_DATA}#{name}", reason="content has another hash")
         for name, section in manifest["sections"].items()
         if sha256_hex(data[section["start"] : section["start"] + section["bytes"]])
         != section["sha256"]

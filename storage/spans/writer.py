@@ -9,6 +9,7 @@ from pathlib import Path
 from storage.files import explained, sync_folder, write_atomic
 from storage.spans.builder import MOST_BYTES, Builder, joined, thinned
 from storage.spans.manifest import NAME, Entry, Manifest, read_manifest, write_manifest
+from storage.spans.names import documents_by_segment
 from storage.spans.reader import open_reader, read_rule, rule_name
 from storage.spans.records import DEAD_SHARE, MOST_SEGMENTS, TIER, Passage, SpanReport
 from storage.spans.segment import Segment, open_segment
@@ -25,7 +26,7 @@ def add_segment(
     collect(folder, manifest)
     rule = _rule(folder, manifest)
     builder = Builder(scanner(rule), rule.digest)
-    known = set(open_reader(folder).live)
+    known = {name for names in documents_by_segment(folder).values() for name in names}
     done = False
     while not done and builder.size < most_units and builder.n_bytes < MOST_BYTES // 2:
         passage = next(passages, None)

@@ -18,13 +18,13 @@ import pyarrow.parquet as pq
 from storage.digest import canonical_json, rows_root, sha256_hex
 from storage.errors import CorruptError, MissingError
 from storage.home import Home
+from storage.passages import ROWS_FILE, write_passage_counts
 from storage.schemas import VECTOR_DIM
 from storage.snapshots import Snapshot, record_snapshot
 from storage.vectors import IndexFolder, IndexStore
 from tasks.features.dense import DenseOptions, Floats, build_dense
 from tasks.features.lexical import FOLDER, K1, METHOD, B, build_bm25
 from tasks.features.plan import live_documents
-from tasks.features.search import ROWS_FILE
 from tasks.features.stages import DERIVED, Specs, stored
 
 FORMAT = "suyuan-index/1"
@@ -143,6 +143,7 @@ def build_index(
     """Write all files of an index into a folder and give the body of its manifest."""
     rows = corpus.rows.to_arrow().cast(ROW_SCHEMA).combine_chunks()
     pq.write_table(rows, folder / ROWS_FILE, compression="zstd", store_schema=False)
+    write_passage_counts(folder, corpus.rows["doc_id"])
     return {
         "format": FORMAT,
         "specs": asdict(specs),

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from storage.errors import ConflictError, InputError
+from storage.passages import ROWS_FILE
 from storage.records import Hit
 from storage.vectors import IndexFolder
 from tasks.features.dense import Dense, Floats, Rows
@@ -21,7 +22,6 @@ from tasks.features.jobs import TextEncoder
 from tasks.features.lexical import FOLDER, Bm25
 from tasks.shared.text import analyse
 
-ROWS_FILE = "rows.parquet"
 DEPTH = 100
 """Length of each list that enters the fusion, at least."""
 

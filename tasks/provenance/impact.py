@@ -5,8 +5,7 @@ what a model wrote that was trained on it. Nothing here changes anything; the pl
 says what would be done about it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -16,12 +15,14 @@ from storage.ledger_impact import (
     Listing,
     Reached,
     Selection,
+    Writer,
     answers_by,
     find_reached,
     generators,
     licences,
 )
 from storage.models import Model, Share
+from storage.passages import count_passages
 from tasks.provenance.impact_view import render
 from tasks.provenance.revocation.scope import Scope, licence_matches, parse_scope
 from tasks.provenance.touched import Carried, Certain, Held, Impact, Possible
@@ -30,7 +31,6 @@ __all__ = ["Certain", "Held", "Impact", "Possible", "impact", "render"]
 
 MOST_NAMED = 100
 """Names of documents and answers that are given at most; counts are exact."""
-_ROWS = "rows.parquet"
 
 
 def impact(home: Home, node: str) -> Impact:
@@ -41,18 +41,15 @@ def impact(home: Home, node: str) -> Impact:
     scope = _scope(node)
     selection = _selection(home, scope)
     reached = find_reached(home.ledger_url, selection, MOST_NAMED)
-    if not reached.documents:
+    if not reached.documents.ids:
         _refuse_unknown(home, scope)
-    with ThreadPoolExecutor(1) as pool:  # files are scanned while the ledger is asked
-        certain = pool.submit(_certain, home, reached)
-        models = _models(home, scope, reached)
-        possible = Possible(models=models, answers=_written_by(home, models))
+    models = _models(home, scope, reached)
     carried = [Carried(doc_id=name, sources=found) for name, found in reached.carried.items()]
     return Impact(
         node=str(scope),
         licences=selection.values if scope.kind == "licence" else (),
-        certain=certain.result(),
-        possible=possible,
+        certain=_certain(home, reached),
+        possible=Possible(models=models, answers=_written_by(home, models)),
         carried_count=len(carried),
         carried=tuple(carried[:MOST_NAMED]),
     )
@@ -92,11 +89,11 @@ def _refuse_unknown(home: Home, scope: Scope) -> None:
 def _certain(home: Home, reached: Reached) -> Certain:
     documents = reached.documents
     return Certain(
-        documents=_listing(documents),
-        n_bytes=reached.n_bytes,
-        chunks=_count(home.table("chunks").scan(), documents),
-        indexes=tuple(_indexes(home, documents)),
-        segments=tuple(_segments(home, reached.texts)),
+        documents=_listing(documents.ids),
+        n_bytes=documents.n_bytes,
+        chunks=_chunks(home, documents.ids),
+        indexes=tuple(_indexes(home, documents.ids)),
+        segments=tuple(_segments(home, documents.texts)),
         quoted=reached.quoted,
         cited=reached.cited,
         caches=_listing(reached.made["cache"]),
@@ -108,28 +105,27 @@ def _listing(names: Sequence[str]) -> Listing:
     return Listing(len(names), tuple(names[:MOST_NAMED]))
 
 
-def _count(rows: pl.LazyFrame, documents: Sequence[str]) -> int:
+def _chunks(home: Home, documents: Sequence[str]) -> int:
     if not documents:
         return 0
     hits = pl.col("doc_id").is_in(documents).sum()  # cheaper than to filter first
-    return int(rows.select(hits).collect().item())
+    return int(home.table("chunks").scan().select(hits).collect().item())
 
 
 def _indexes(home: Home, documents: Sequence[str]) -> Iterator[Held]:
     """Count their passages in each index that is kept."""
     for index in home.index_store.published():
-        rows = index.path / _ROWS
-        count = _count(pl.scan_parquet(rows), documents) if rows.is_file() else 0
+        count = count_passages(index.path, documents) if documents else 0
         if count:
             yield Held(node=f"index:{index.digest}", count=count)
 
 
-def _segments(home: Home, texts: Collection[str]) -> Iterator[Held]:
+def _segments(home: Home, texts: frozenset[str]) -> Iterator[Held]:
     """Count their texts in each segment of the span index."""
-    if not texts or not home.spans.segments():
+    if not texts:
         return
     for name, documents in home.spans.documents_by_segment().items():
-        count = sum(document in texts for document in documents)
+        count = len(texts.intersection(documents))
         if count:
             yield Held(node=name, count=count)
 
@@ -137,27 +133,25 @@ def _segments(home: Home, texts: Collection[str]) -> Iterator[Held]:
 def _models(home: Home, scope: Scope, reached: Reached) -> tuple[Share, ...]:
     if scope.kind == "source":
         return tuple(home.models.exposed_to(scope.value))
-    return tuple(home.models.exposed(reached.documents))
+    return tuple(home.models.exposed(reached.documents.ids))
 
 
 def _written_by(home: Home, exposed: Sequence[Share]) -> Listing:
     """Give the answers of the models; one named without version is that which was newest then."""
     if not exposed:
         return Listing(0, ())
-    url, named = home.ledger_url, generators(home.ledger_url)
+    named = generators(home.ledger_url)
     known = home.models.list()
-    found: list[Listing] = []
+    spans: list[Writer] = []
     for model in (one for one in known if one.node in {share.name for share in exposed}):
         name = _name(model)
         loose = [g for g in named if name in {g, g.rpartition("@")[0]} and g != model.node]
         later = [m.recorded_at for m in known if _name(m) == name and _newer(m, model)]
         until = min(later, default="")
-        spans = [(g, model.recorded_at, until) for g in loose]
+        spans += [Writer(g, model.recorded_at, until) for g in loose]
         if model.node in named:
-            spans.append((model.node, "", ""))
-        found += [answers_by(url, *span, MOST_NAMED) for span in spans]
-    ids = sorted({name for listing in found for name in listing.ids}, reverse=True)
-    return Listing(sum(listing.count for listing in found), tuple(ids[:MOST_NAMED]))
+            spans.append(Writer(model.node))
+    return answers_by(home.ledger_url, spans, MOST_NAMED)
 
 
 def _newer(one: Model, other: Model) -> bool:
