@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from storage.ledger_rows import batches
 from storage.ledger_schema import (
     GENESIS,
     ROW_TABLES,
@@ -21,6 +22,7 @@ from storage.ledger_shape import insert, shape_of
 from storage.records import Problem
 
 _LOOKUP_ROWS = 1_000
+_SHARED_ROWS = 16
 _READ_ROWS = 5_000
 
 
@@ -83,16 +85,33 @@ def _changed(kept: Collection[str], row: Row, old: Mapping[str, Any]) -> Row | N
 def _stored(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Row]
 ) -> dict[str, Mapping[str, Any]]:
+    """Read what is stored under the keys of rows, and perhaps some of their neighbours."""
     names = key_columns(table)
-    wanted = list({row[names[0]] for row in rows})
     found: dict[str, Mapping[str, Any]] = {}
-    for start in range(0, len(wanted), _LOOKUP_ROWS):
-        piece = wanted[start : start + _LOOKUP_ROWS]
-        query = sa.select(table).where(table.c[names[0]].in_(piece))
-        for row in connection.execute(query).mappings():
+    for condition in _lookups([table.c[name] for name in names], rows):
+        for row in connection.execute(sa.select(table).where(condition)).mappings():
             values = dict(row)
             found[key_of(names, values)] = values
     return found
+
+
+def _lookups(
+    key: Sequence[sa.Column[Any]], rows: Sequence[Row]
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Seek by the first column of the key, and by the second where many rows share the first."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[key[0].name], []).append(row)
+    shared = {
+        name: {row[key[1].name] for row in group}
+        for name, group in groups.items()
+        if len(group) > _SHARED_ROWS
+    }
+    for piece in batches([name for name in groups if name not in shared], _LOOKUP_ROWS):
+        yield key[0].in_(piece)
+    for name, seconds in shared.items():
+        for piece in batches(seconds, _LOOKUP_ROWS):
+            yield sa.and_(key[0] == name, key[1].in_(piece))
 
 
 def _update(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
