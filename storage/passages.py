@@ -13,6 +13,8 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
+from storage.errors import CorruptError
+
 ROWS_FILE = "rows.parquet"
 DOCUMENTS_FILE = "documents.parquet"
 
@@ -31,8 +33,16 @@ def count_passages(folder: Path, documents: Sequence[str]) -> int:
     """Count the passages of documents in an index; from its rows where it was built without counts."""
     mine = pl.col("doc_id").is_in(documents)
     if (folder / DOCUMENTS_FILE).is_file():
-        counts = pl.scan_parquet(folder / DOCUMENTS_FILE)
-        return int(counts.select(pl.col("passages").filter(mine).sum()).collect().item())
-    if (folder / ROWS_FILE).is_file():
-        return int(pl.scan_parquet(folder / ROWS_FILE).select(mine.sum()).collect().item())
-    return 0
+        return _sum(folder / DOCUMENTS_FILE, pl.col("passages").filter(mine))
+    return _sum(folder / ROWS_FILE, mine) if (folder / ROWS_FILE).is_file() else 0
+
+
+def _sum(path: Path, column: pl.Expr) -> int:
+    try:
+        return int(pl.scan_parquet(path).select(column.sum()).collect().item())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise CorruptError(
+            "cannot be read",
+            item=f"index:{path.parent.name}/{path.name}",
+            way_out="Run `suyuan index` to build it again",
+        ) from error

@@ -1,8 +1,11 @@
 """A small home with one document of each origin, chunks, an index and an answer that cites them."""
 
-from dataclasses import dataclass
+import functools
+import shutil
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 
@@ -122,15 +125,20 @@ def cite(home: Home, document: dict[str, object], chunk: dict[str, object], at: 
     )
 
 
-def fill_home(folder: Path) -> Stored:
-    """Make a home below a folder, with everything in it recorded."""
-    home = Home(
+def home_below(folder: Path) -> Home:
+    """Name the stores below a folder."""
+    return Home(
         str(folder / "blobs"),
         str(folder / "tables"),
         f"sqlite:///{folder}/ledger.db",
         folder / "indexes",
         folder,
     )
+
+
+def fill_home(folder: Path) -> Stored:
+    """Make a home below a folder, with everything in it recorded."""
+    home = home_below(folder)
     ledger, chunks = home.ledger, home.table("chunks")
     ledger.add_source("docs", "file:///docs", "CC-BY-4.0", 0.8, publisher="Elements Inc.")
     ledger.start_run("r1", "ingest", {})

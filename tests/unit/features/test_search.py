@@ -1,9 +1,11 @@
 """The index holds the live corpus; a search finds, fuses, filters and cites."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from storage.errors import ConflictError, GateError, InputError, MissingError
+from storage.passages import count_passages
 from tasks.features.dense import DenseOptions
 from tasks.features.index import read_corpus, update_index
 from tasks.features.search import Filters, Searcher
@@ -181,6 +183,12 @@ def test_a_damaged_index_is_built_again(tmp_path):
     again = build(home)
     assert (again.rebuilt, again.digest) == (True, first.digest)
     assert home.index_store.check(first.digest) == []
+
+
+def test_an_index_counts_its_passages_by_document(home):
+    folder = home.index_store.current().path
+    for doc_id, rows in pl.read_parquet(folder / "rows.parquet").group_by("doc_id"):
+        assert count_passages(folder, list(doc_id)) == rows.height > 0
 
 
 def test_a_missed_recall_leaves_the_published_index_in_place(tmp_path):

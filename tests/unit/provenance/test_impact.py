@@ -8,15 +8,9 @@ from storage.errors import InputError, NotFoundError
 from storage.records import Exposure
 from storage.spans.index import Passage
 from tasks.provenance.impact import impact, render
-from tests.stored_home import NOW, fill_home
+from tests.stored_home import NOW
 
 FACTS = {"path": "/m", "sha256": "ab", "run_id": "r1", "trained_on": "snap:documents@1"}
-
-
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory):
-    """The same home for all tests that only read."""
-    return fill_home(tmp_path_factory.mktemp("impact"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,23 @@ def test_documents_that_are_live_are_left_out(index):
     assert index.add([Passage("fox", FOX)]) == ""
     assert index.add([Passage("new", FOX), Passage("new", FOX)]).startswith("000002-")
     assert index.documents() == ["fox", "wall", "code", "new"]
+
+
+def test_documents_are_read_without_the_kernels(index, monkeypatch):
+    index.tombstone(["wall"])
+    monkeypatch.setitem(sys.modules, "storage.spans.reader", None)
+    [(name, documents)] = index.documents_by_segment().items()
+    assert (name, documents) == (index.segments()[0].name, ["fox", "code"])
+    assert (index.has("fox"), index.has("wall")) == (True, False)
+    with pytest.raises(ImportError):
+        index.trace(FOX)
+
+
+def test_a_changed_name_of_a_document_is_refused(index):
+    data = index.folder / index.segments()[0].name / "data.bin"
+    data.write_bytes(data.read_bytes().replace(b"fox\nwall", b"fox\nhall"))
+    with pytest.raises(CorruptError, match="names"):
+        SpanIndex(index.folder).documents()
 
 
 def test_a_tombstone_works_at_once_and_the_document_can_come_back(index):
