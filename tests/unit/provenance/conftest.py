@@ -1,24 +1,15 @@
 """A small home that is complete and sound, for tests to damage."""
 
-import shutil
 from dataclasses import replace
 
 import pytest
 
-from tests.stored_home import Stored, fill_home, home_below
-
-
-@pytest.fixture(scope="session")
-def untouched(tmp_path_factory) -> Stored:
-    """The same home for all tests that only read."""
-    return fill_home(tmp_path_factory.mktemp("stored"))
+from tests.stored_home import Stored, fill_home
 
 
 @pytest.fixture
-def stored(untouched, tmp_path) -> Stored:
-    """A home of its own, for a test that writes: a copy costs a third of filling one."""
-    shutil.copytree(untouched.home.root, tmp_path, dirs_exist_ok=True)
-    return replace(untouched, home=home_below(tmp_path))
+def stored(tmp_path) -> Stored:
+    return fill_home(tmp_path)
 
 
 @pytest.fixture
