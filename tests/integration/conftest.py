@@ -1,10 +1,11 @@
-"""Real servers for the tests marked `server`: PostgreSQL and an S3 server, on loopback, once a session."""
+"""Real servers for the tests marked `server`: PostgreSQL and an S3 server, on loopback, once a process."""
 
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -77,23 +78,19 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if root and shutil.which("runuser") is None:
         pytest.skip("as root, PostgreSQL needs runuser: apt-get install util-linux")
     user = ["runuser", "-u", "postgres", "--"] if root else []
-    place = tmp_path_factory.mktemp("postgres")
-    if root:
-        for folder in (place, *list(place.parents)[:3]):
-            if folder.owner() == "root" and str(folder).startswith(
-                str(tmp_path_factory.getbasetemp().parent)
-            ):
-                folder.chmod(0o755)
-        shutil.chown(place, "postgres")
-    data, port = place / "data", free_port()
-    settings = ["-A", "trust", "-U", "suyuan", "-E", "UTF8", "--no-locale", "-D", str(data)]
-    subprocess.run(
-        [*user, str(initdb), *settings], check=True, capture_output=True, timeout=START_S
-    )
-    binary = Path(initdb).resolve().with_name("postgres")
-    options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data), "-F"]
-    with server([*user, str(binary), *options], lambda: _serves(port), place.parent / "pg.log"):
-        yield f"postgresql+psycopg2://suyuan@127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="suyuan-postgres-") as folder:
+        place, log = Path(folder), tmp_path_factory.mktemp("postgres") / "server.log"
+        if root:  # no other place is sure to be open to that user
+            shutil.chown(place, "postgres")
+        data, port = place / "data", free_port()
+        settings = ["-A", "trust", "-U", "suyuan", "-E", "UTF8", "--no-locale", "-D", str(data)]
+        subprocess.run(
+            [*user, str(initdb), *settings], check=True, capture_output=True, timeout=START_S
+        )
+        binary = Path(initdb).resolve().with_name("postgres")
+        options = ["-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(data), "-F"]
+        with server([*user, str(binary), *options], lambda: _serves(port), log):
+            yield f"postgresql+psycopg2://suyuan@127.0.0.1:{port}"
 
 
 def _serves(port: int) -> bool:
@@ -150,7 +147,7 @@ def s3_server(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Prefect server for flows of the whole session; mark such tests xdist_group("prefect")."""
+    """A Prefect server for all flows of this process."""
     from infra.settings import QUIET
 
     with pytest.MonkeyPatch.context() as patch:

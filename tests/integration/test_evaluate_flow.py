@@ -9,7 +9,7 @@ from flows.launch import run_here
 from infra.settings import Settings
 from storage.errors import MissingError
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 TOWNS = {
     "brim": "The lighthouse of Brimhaven was built in 1871 by Ada Quill, who was an engineer.",

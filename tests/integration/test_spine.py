@@ -10,7 +10,7 @@ from infra.settings import Settings, home
 from tasks.provenance.verify import verify_all, verify_answer
 from tasks.provenance.why import explain, render
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 MAX_TASK_RUNS = 50
 
 DOCUMENTS = {

@@ -13,7 +13,7 @@ from infra.settings import Settings, home
 from infra.tracking import tracked
 from tests.integration.conftest import free_port
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 ROOT = "ab" * 32
 KILLED = """
 import sys
