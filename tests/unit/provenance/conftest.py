@@ -7,8 +7,15 @@ import pytest
 from tests.stored_home import Stored, fill_home
 
 
+@pytest.fixture(scope="session")
+def untouched(tmp_path_factory) -> Stored:
+    """The same home for all tests that only read."""
+    return fill_home(tmp_path_factory.mktemp("stored"))
+
+
 @pytest.fixture
 def stored(tmp_path) -> Stored:
+    """A home of its own, for a test that writes."""
     return fill_home(tmp_path)
 
 
