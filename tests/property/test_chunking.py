@@ -188,11 +188,12 @@ def test_a_code_block_that_fits_stays_in_one_chunk():
     assert sum(code in text[a:b] for a, b, *_ in chunks) == 1
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "piece", ["x", "x ", "中", "\n", ".", "```\n", "~~~ a\n", "- \n", "\u0301", "a\n\n", "    b\n"]
 )
 def test_long_monotonous_texts_take_linear_time(piece):
-    text = piece * 100_000
+    text = piece * 50_000
     chunks = chunk_text(text, (), count_words)
     assert sum(b - a for a, b, *_ in chunks) <= len(text.encode())
 

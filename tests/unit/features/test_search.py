@@ -1,5 +1,7 @@
 """The index holds the live corpus; a search finds, fuses, filters and cites."""
 
+import shutil
+
 import numpy as np
 import polars as pl
 import pytest
@@ -42,6 +44,22 @@ def home(tmp_path_factory):
     put_documents(home, {"copy.md": TEXTS["rice.md"]}, source="other", licence="CC0-1.0", trust=0.1)
     build(home)
     return home
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory):
+    """A home with the texts alone and its index, which no test changes."""
+    home = new_home(tmp_path_factory.mktemp("indexed"))
+    put_documents(home, TEXTS)
+    return home, build(home)
+
+
+@pytest.fixture
+def first(indexed, tmp_path):
+    """A copy of that home for a test to change, and its index."""
+    original, built = indexed
+    shutil.copytree(original.root, tmp_path, dirs_exist_ok=True)
+    return new_home(tmp_path), built
 
 
 @pytest.fixture(scope="module")
@@ -133,20 +151,17 @@ def test_bm25_scores_are_those_of_the_library(home, searcher):
     assert np.allclose(searcher.lexical.score_terms(terms), index.get_scores(known), atol=1e-5)
 
 
-def test_the_same_inputs_are_not_built_twice_and_give_the_same_digest(tmp_path):
-    homes = [new_home(tmp_path / name) for name in ("one", "two")]
-    for home in homes:
-        put_documents(home, TEXTS)
-    first, other = (build(home) for home in homes)
-    again = build(homes[0])
-    assert first.digest == other.digest == again.digest
-    assert (first.rebuilt, again.rebuilt) == (True, False)
+def test_the_same_inputs_are_not_built_twice_and_give_the_same_digest(first, tmp_path):
+    home, built = first
+    other = new_home(tmp_path / "other")
+    put_documents(other, TEXTS)
+    again = build(home)
+    assert built.digest == build(other).digest == again.digest
+    assert (built.rebuilt, again.rebuilt) == (True, False)
 
 
-def test_a_new_document_makes_a_new_index_and_the_old_one_can_come_back(tmp_path):
-    home = new_home(tmp_path)
-    put_documents(home, TEXTS)
-    old = build(home)
+def test_a_new_document_makes_a_new_index_and_the_old_one_can_come_back(first):
+    home, old = first
     put_documents(home, {"new.md": "# New\n\nSaffron is harvested by hand in autumn."})
     new = build(home)
     assert open_searcher(home).search("saffron harvest")[0].uri == "new.md"
@@ -156,33 +171,27 @@ def test_a_new_document_makes_a_new_index_and_the_old_one_can_come_back(tmp_path
     assert build(home).digest == new.digest == home.index_store.current().digest
 
 
-def test_a_document_that_is_gone_is_not_found(tmp_path):
-    home = new_home(tmp_path)
-    put_documents(home, TEXTS)
-    build(home)
+def test_a_document_that_is_gone_is_not_found(first):
+    home, _ = first
     put_documents(home, {"rice.md": TEXTS["rice.md"]}, status="gone")
     build(home)
     assert "rice.md" not in {hit.uri for hit in open_searcher(home).search("rice fields", k=10)}
 
 
-def test_a_new_licence_changes_the_index_though_no_text_changed(tmp_path):
-    home = new_home(tmp_path)
-    put_documents(home, TEXTS)
-    first = build(home)
+def test_a_new_licence_changes_the_index_though_no_text_changed(first):
+    home, built = first
     put_documents(home, {"tea.md": TEXTS["tea.md"]}, licence="CC-BY-4.0")
-    assert build(home).digest != first.digest
+    assert build(home).digest != built.digest
     assert open_searcher(home).search("green tea")[0].licence == "CC-BY-4.0"
 
 
-def test_a_damaged_index_is_built_again(tmp_path):
-    home = new_home(tmp_path)
-    put_documents(home, TEXTS)
-    first = build(home)
+def test_a_damaged_index_is_built_again(first):
+    home, built = first
     path = home.index_store.current().path / "rows.parquet"
     path.write_bytes(b"PAR1 damaged")
     again = build(home)
-    assert (again.rebuilt, again.digest) == (True, first.digest)
-    assert home.index_store.check(first.digest) == []
+    assert (again.rebuilt, again.digest) == (True, built.digest)
+    assert home.index_store.check(built.digest) == []
 
 
 def test_an_index_counts_its_passages_by_document(home):

@@ -1,5 +1,6 @@
 """Features are computed once, survive a kill, and never sink with one bad document."""
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -67,11 +68,18 @@ def contents(home):
     return {name: home.table(name).root() for name in FEATURES}
 
 
-@pytest.fixture
-def home(tmp_path):
-    home = new_home(tmp_path)
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory):
+    """A home with three documents, which no test changes."""
+    home = new_home(tmp_path_factory.mktemp("documents"))
     put_documents(home, {f"{name}.md": paragraphs(name) for name in ("tea", "rice", "茶")})
     return home
+
+
+@pytest.fixture
+def home(documents, tmp_path):
+    shutil.copytree(documents.root, tmp_path, dirs_exist_ok=True)
+    return new_home(tmp_path)
 
 
 def test_every_live_document_gets_chunks_counts_and_vectors(home):
@@ -150,18 +158,25 @@ def many_documents(home) -> None:
     put_documents(home, {f"{i}.md": paragraphs(f"word{i}") for i in range(6)})
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """What a run that nothing kills makes of them."""
+    home = new_home(tmp_path_factory.mktemp("undisturbed"))
+    many_documents(home)
+    compute(feature_run(home))
+    return contents(home)
+
+
 @pytest.mark.parametrize("num_jobs", [0, 2, 5, 9])
-def test_a_killed_run_is_resumed_and_the_result_is_the_same(tmp_path, num_jobs):
-    plain, killed = new_home(tmp_path / "plain"), new_home(tmp_path / "killed")
-    many_documents(plain)
+def test_a_killed_run_is_resumed_and_the_result_is_the_same(tmp_path, undisturbed, num_jobs):
+    killed = new_home(tmp_path)
     many_documents(killed)
-    compute(feature_run(plain))
     with pytest.raises(Killed):
         compute(feature_run(killed), DyingEngine(num_jobs))
     CALLS.clear()
     stages = compute(feature_run(killed))
     assert sum(stage.reused_parts for stage in stages) <= num_jobs
-    assert contents(killed) == contents(plain)
+    assert contents(killed) == undisturbed
 
 
 def test_parts_of_a_killed_run_are_taken_over_not_computed(tmp_path):

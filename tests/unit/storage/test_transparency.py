@@ -1,5 +1,6 @@
 """Every entry of the log is proven; a rewritten log, a wrong tile and a wrong head are named."""
 
+import shutil
 import sqlite3
 
 import pytest
@@ -30,9 +31,17 @@ def keyring(tmp_path):
     return Keyring(tmp_path / "keys")
 
 
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """The folder of a ledger with some tiles, which no test changes."""
+    folder = tmp_path_factory.mktemp("grown")
+    grow(f"sqlite:///{folder}/ledger.db", 0, N_TILES * 256 + 10)
+    return folder
+
+
 @pytest.fixture
-def tree(url):
-    grow(url, 0, N_TILES * 256 + 10)
+def tree(grown, url, tmp_path):
+    shutil.copytree(grown, tmp_path, dirs_exist_ok=True)
     return Tree(url)
 
 

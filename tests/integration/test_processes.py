@@ -1,3 +1,5 @@
+"""Groups of real processes end whole, and nobody else does."""
+
 import os
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import pytest
 
 from infra import processes
 
+pytestmark = pytest.mark.server
 LEADER = (
     "import subprocess, sys, time\n"
     "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
