@@ -17,6 +17,7 @@ from flows.cli_terminal import (
     load_home,
     print_fields,
     print_line,
+    read_bytes,
     require,
     run_flow,
 )
@@ -62,7 +63,7 @@ def trace(
     if batch is not None:
         answer_batch(batch, lambda line: tracer.trace(line, options).as_dict())
         return
-    data = _read(file) if file is not None else text.encode()
+    data = read_bytes(file) if file is not None else text.encode()
     found = tracer.trace(data, options)
     _show(found.as_dict(), lambda: render(found, data, chosen_language()), as_json=as_json)
 
@@ -72,8 +73,11 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Print the chain from an answer or a model to its sources."""
+    kind, colon, _ = node.partition(":")
+    known = not colon or kind in {"answer", "model"}
+    require(known, f"{kind}: starts no chain back; `suyuan impact {node}` leads the other way")
     home, lang = load_home(), chosen_language()
-    if node.startswith("model:"):
+    if kind == "model":
         from tasks.provenance.model_view import render_model
         from tasks.provenance.model_why import explain_model
 
@@ -90,9 +94,13 @@ def impact(node: Node, as_json: Json = False) -> None:
     """Print what a source, document or licence has touched: certain and possible apart."""
     from tasks.provenance.impact import impact as find_impact
     from tasks.provenance.impact_view import render
+    from tasks.provenance.revocation.standing import render_standing, revocations_of
 
-    found = find_impact(load_home(), node)
-    _show(asdict(found), lambda: render(found, chosen_language()), as_json=as_json)
+    home, lang = load_home(), chosen_language()
+    found, revoked = find_impact(home, node), revocations_of(home, node)
+    fields = asdict(found) | {"revocations": [asdict(one) for one in revoked]}
+    lines = [render(found, lang), render_standing(revoked, lang)]
+    _show(fields, lambda: "\n".join(filter(None, lines)), as_json=as_json)
 
 
 def revoke(
@@ -134,13 +142,16 @@ def verify(
     if offline:
         from tasks.provenance.bundle import verify_file
 
+        require(bool(target), "--offline needs a file")
         require(bool(key), "--offline needs --key: the public key, obtained separately")
+        read_bytes(Path(target))  # an error that names it
         report: Any = verify_file(Path(target), key)
     else:
         from tasks.provenance.verify import verify_all, verify_answer
 
+        answer = _answer_id(target)
         home = load_home()
-        report = verify_all(home) if everything else verify_answer(_answer_id(target), home)
+        report = verify_all(home) if everything else verify_answer(answer, home)
     print_fields(asdict(report), as_json=as_json)
     if report.problems:
         raise SystemExit(1)
@@ -174,6 +185,8 @@ def export(
     out: Annotated[Path | None, typer.Option(help="File to write; else stdout.")] = None,
 ) -> None:
     """Write lineage in a standard format, a proof, a signed head, the key, or a certificate."""
+    require(not url or kind == "openlineage", "--url goes with openlineage")
+    require(out is None or not out.is_dir(), f"{out} is a folder: name a file")
     data = _exported(kind, node, since)
     if url:
         _send(node, url)
@@ -192,16 +205,15 @@ def _exported(kind: str, node: str, since: Path | None) -> bytes:
 
     home = load_home()
     if kind == "certificate":
-        from tasks.provenance.revocation.certificate import certificate_of
+        from tasks.provenance.revocation.certificate import certificate_file
 
-        certificate_of(home, node)
-        return bytes(home.revocations.get(node).certificate.encode())
+        return certificate_file(home, node)
     if kind == "consistency":
         from tasks.provenance.signed_files import make_consistency
 
         require(since is not None, "consistency needs --since OLD_HEAD_FILE")
         return make_consistency(
-            home.ledger_url, _read(since or Path()), export_bytes(home, "head", "")
+            home.ledger_url, read_bytes(since or Path()), export_bytes(home, "head", "")
         )
     return export_bytes(home, kind, node)
 
@@ -214,10 +226,14 @@ def _send(node: str, url: str) -> None:
 
 def rotate_key(as_json: Json = False) -> None:
     """Sign with a new key from now on; the old one endorses it in the ledger."""
+    from storage.transparency import Tree
     from tasks.provenance.bundle import keyring_of
 
     home = load_home()
-    print_fields({"key_id": keyring_of(home).rotate(home.ledger_url)}, as_json=as_json)
+    keys = keyring_of(home)
+    key_id = keys.rotate(home.ledger_url)
+    Tree(home.ledger_url).sign_head(keys)  # so that the next proof is of the new key
+    print_fields({"key_id": key_id}, as_json=as_json)
 
 
 def trust(
@@ -236,6 +252,7 @@ def trust(
     if refresh:
         run_flow("trust", {}, deploy=deploy, as_json=as_json)
         return
+    from tasks.provenance.revocation.standing import render_standing, revocations_of
     from tasks.provenance.trust import trust_of
     from tasks.provenance.trust_view import render_trust
 
@@ -246,9 +263,11 @@ def trust(
             home.trust_records.override(source, value, who or _user(), why)
         else:
             home.trust_records.lift(source, who or _user(), why)
-    found = trust_of(home, source)
+    found, lang = trust_of(home, source), chosen_language()
+    revoked = revocations_of(home, f"source:{source}") if source else ()
     fields = {name: asdict(view) for name, view in found.items()}
-    _show(fields, lambda: render_trust(found, chosen_language()), as_json=as_json)
+    lines = [render_trust(found, lang), render_standing(revoked, lang)]
+    _show(fields, lambda: "\n".join(filter(None, lines)), as_json=as_json)
 
 
 def feedback(
@@ -290,13 +309,6 @@ def _show(fields: dict[str, Any], text: Callable[[], str], *, as_json: bool) -> 
         print_line(json.dumps(fields, ensure_ascii=False, default=str))
     else:
         print_line(text())
-
-
-def _read(path: Path) -> bytes:
-    from storage.files import explained
-
-    with explained(str(path)):
-        return path.read_bytes()
 
 
 def _answer_id(target: str) -> str:

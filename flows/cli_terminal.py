@@ -3,7 +3,8 @@
 import gzip
 import json
 import sys
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,20 +91,51 @@ def answer_batch(path: Path, answer: Callable[[str], Mapping[str, Any]]) -> None
     from storage.errors import SuyuanError
 
     failed = 0
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            row = _batch_row(line)
-            try:
-                found = answer(_text_of(row, f"{path}:{number}"))
-            except SuyuanError as error:
-                failed += 1
-                found = {"error": str(error)}
-            shown = {"id": row.get("id", number), **found}
-            print_line(json.dumps(shown, ensure_ascii=False, default=str))
+    for number, line in _batch_lines(path):
+        row = _batch_row(line)
+        try:
+            found = answer(_text_of(row, f"{path}:{number}"))
+        except SuyuanError as error:
+            failed += 1
+            found = {"error": str(error)}
+        shown = {"id": row.get("id", number), **found}
+        print_line(json.dumps(shown, ensure_ascii=False, default=str))
     if failed:
         raise SystemExit(1)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file that a person named; an error that names it when that is not possible."""
+    from storage.files import explained
+
+    _refuse_folder(path)
+    with explained(str(path)):
+        return path.read_bytes()
+
+
+def _batch_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Give the lines that are not blank with their numbers."""
+    from storage.errors import InputError
+    from storage.files import explained
+
+    _refuse_folder(path)
+    opened = gzip.open if path.suffix == ".gz" else open
+    with explained(str(path)), opened(path, "rb") as file:
+        try:
+            yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(
+                f"is no whole gzip file ({error})",
+                item=str(path),
+                way_out="Compress it again, or give plain JSON Lines",
+            ) from error
+
+
+def _refuse_folder(path: Path) -> None:
+    from storage.errors import InputError
+
+    if path.is_dir():
+        raise InputError("is a folder", item=str(path), way_out="Name a file")
 
 
 def _batch_row(line: bytes) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Start a flow by its noun: in this process, or as its deployment."""
 
+import logging
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +19,8 @@ def run_here(noun: str, fields: dict[str, object], settings: Settings) -> Any:
 
     module = import_module(f"flows.{noun}")
     params = _checked(getattr(module, f"{noun.capitalize()}Params"), noun, fields)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_unexpected)
     # the heartbeat thread sleeps in whole seconds and is joined at the end: one second a run
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         return getattr(module, noun)(params)
@@ -47,6 +50,14 @@ def run_deployed(noun: str, fields: dict[str, object], settings: Settings) -> An
             way_out=f"Read its log: prefect flow-run logs {done.id}",
         )
     return {"flow_run": str(done.id), "state": state.name}
+
+
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Keep the traces of deliberate errors off the terminal, which gets them in one line.
+
+    The Prefect server still gets the whole trace: its handler is another one.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], SuyuanError))
 
 
 def _checked(model: Any, noun: str, fields: dict[str, object]) -> Any:

@@ -4,7 +4,6 @@ import getpass
 import json
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from prefect import flow
 from pydantic import BaseModel, Field
@@ -18,7 +17,7 @@ from storage.home import Home
 from tasks.features.rebuild import documents_found, rebuild_index
 from tasks.features.steps import open_published
 from tasks.provenance.revocation.caches import InfluenceIndexes
-from tasks.provenance.revocation.report import markdown_of, metrics_of, step_rows
+from tasks.provenance.revocation.report import markdown_of, metrics_of, step_rows, text_of
 from tasks.provenance.revocation.run import Request, refuse_writers
 from tasks.provenance.revocation.scope import parse_scope
 from tasks.provenance.revocation.work import Tools
@@ -49,6 +48,10 @@ class RevokeReport(BaseModel):
     files_searched: int
     certificate: dict[str, object]
 
+    def text(self, lang: str) -> str:
+        """Render for a terminal, in English or Chinese."""
+        return text_of(json.dumps(self.certificate), lang)
+
 
 @flow(name="revoke")
 def revoke(params: RevokeParams) -> RevokeReport:
@@ -75,14 +78,9 @@ def revoke(params: RevokeParams) -> RevokeReport:
         run.text("certificate.json", done.certificate)
         run.table(step_rows(done), key="steps")
         run.summary(markdown_of(done))
-    fields: dict[str, Any] = {k: n for k, n in numbers.items() if k in RevokeReport.model_fields}
-    return RevokeReport(
-        run_id=run.id,
-        revocation_id=done.revocation_id,
-        scope=str(scope),
-        certificate=json.loads(done.certificate),
-        **fields,
-    )
+    names = {"run_id": run.id, "revocation_id": done.revocation_id, "scope": str(scope)}
+    certificate = json.loads(done.certificate)
+    return RevokeReport.model_validate({**names, **numbers, "certificate": certificate})
 
 
 def _probe(settings: Settings, store: Home, texts: Sequence[str]) -> set[str]:

@@ -54,6 +54,14 @@ def revoked_documents(url: str, source: str) -> dict[str, str]:
         return {row.doc_id: row.status_reason for row in connection.execute(query)}
 
 
+def revoked_by(url: str, doc_id: str) -> set[str]:
+    """Give what revoked a document, from whichever sources."""
+    table = schema.doc_source
+    mine = (table.c.doc_id == doc_id) & (table.c.status == "revoked")
+    with reading(url) as connection:
+        return set(connection.execute(sa.select(table.c.status_reason).where(mine)).scalars())
+
+
 def source_names(url: str) -> list[str]:
     """Give the names of all sources, sorted."""
     with reading(url) as connection:

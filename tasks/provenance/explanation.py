@@ -19,6 +19,8 @@ class CitedDocument:
     mime: str
     language: str
     fetched_at: str
+    run_id: str
+    """The run that fetched it."""
     licence: str
     licence_evidence: str
 
@@ -43,6 +45,8 @@ class CitedSource:
 class Evidence:
     """One citation with everything behind it; offsets count bytes."""
 
+    number: int
+    """Of the citation in the answer, from 1: `answer:ID#NUMBER`."""
     grade: str
     """As proven now, which may be less than what was stored."""
     score: float

@@ -12,7 +12,7 @@ _LABELS: dict[str, tuple[str, str]] = {
     "covered": ("found word for word", "逐字找到"),
     "near": ("with near-verbatim passages", "含近似片段"),
     "none": ("no source found", "没有找到来源"),
-    "times": ("times", "次"),
+    "times": ("×", "×"),
     "exact": ("same bytes", "字节相同"),
     "folded": (
         "same but for white space, case, markup or script",

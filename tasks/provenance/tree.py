@@ -70,13 +70,14 @@ class _Words:
 
 def _lines(explanation: Explanation, words: _Words) -> Iterator[str]:
     yield f"{words['answer']} {explanation.answer_id}"
-    yield f"├─ {words['question']}: {explanation.question}"
+    if explanation.question:
+        yield f"├─ {words['question']}: {explanation.question}"
     yield f"├─ {words['generator']}: {explanation.generator} · {words['at']} {explanation.created_at}"
     if explanation.status == "refused":
         yield f"├─ {words['refused']}"
     if explanation.state != "live":
         yield f"├─ {words[explanation.state]}: {explanation.stale_reason}"
-    if not explanation.sentences:
+    if not explanation.sentences and explanation.state != "erased":
         yield f"├─ {words['no_source']}"
     for number, sentence in enumerate(explanation.sentences, 1):
         grade = words["no_source" if sentence.grade == "none" else sentence.grade]
@@ -107,7 +108,7 @@ def _sentence_lines(sentence: Sentence, words: _Words) -> Iterator[str]:
 
 
 def _evidence_head(evidence: Evidence, words: _Words) -> str:
-    return f"{words[evidence.grade]} ({words['score']} {evidence.score:.2f})"
+    return f"[{evidence.number}] {words[evidence.grade]} ({words['score']} {evidence.score:.2f})"
 
 
 def _found_block(one: GradedEvidence, words: _Words) -> tuple[str, tuple[str, ...]]:
@@ -134,7 +135,7 @@ def _evidence_lines(evidence: Evidence, words: _Words, sentence: str) -> Iterato
     if heading:
         yield f"  § {heading}"
     yield f"{words['document']} {document.doc_id[:12]} · {document.title or document.uri}"
-    fetched = document.fetched_at[:19]
+    fetched = document.fetched_at[:19] + (f" · run:{document.run_id}" if document.run_id else "")
     yield f"  {document.uri} · {words['version']} {document.version} · {words['fetched']} {fetched}"
     trust = f"{words['trust']} {source.trust:g}"
     if source.trust_by != "declared":

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from storage.errors import SuyuanError
+from storage.errors import MissingError, SuyuanError
 from storage.home import Home
 from storage.schemas import TABLES
 from storage.transparency import Tree
@@ -24,8 +24,13 @@ _OWNER = ("doc_id", "text_id")
 
 
 def verify_answer(answer_id: str, home: Home) -> VerifyReport:
-    """Prove every citation of an answer from the original bytes; NotFoundError without the answer."""
+    """Prove every citation of an answer from the original bytes; MissingError without it, or its words."""
     answer = home.ledger.answer(answer_id)
+    if answer.state == "erased":
+        raise MissingError(
+            f"was erased ({answer.stale_reason}), so it can no longer be proven",
+            item=f"answer:{answer.answer_id}",
+        )
     tally = Tally(f"answer:{answer.answer_id}")
     for kind in ("answer", "answer_span"):
         tally.extend(home.ledger.check_rows(kind, answer.answer_id))

@@ -49,7 +49,7 @@ def _sentence(home: Home, answer: Answer, graded: GradedSentence, headings: Head
         text=graded.text,
         grade=graded.grade,
         evidence=tuple(
-            _evidence(home, citation, grades.get(ordinal, "none"), headings)
+            _evidence(home, (ordinal + 1, citation), grades.get(ordinal, "none"), headings)
             for ordinal, citation in enumerate(answer.citations)
             if (citation.a_start, citation.a_end) == mine
         ),
@@ -58,8 +58,12 @@ def _sentence(home: Home, answer: Answer, graded: GradedSentence, headings: Head
     )
 
 
-def _evidence(home: Home, citation: Citation, grade: Grade, headings: Headings) -> Evidence:
+def _evidence(
+    home: Home, numbered: tuple[int, Citation], grade: Grade, headings: Headings
+) -> Evidence:
+    number, citation = numbered
     return Evidence(
+        number=number,
         grade=grade,
         score=citation.score,
         chunk_id=citation.chunk_id,
@@ -94,6 +98,7 @@ def _document(home: Home, citation: Citation) -> CitedDocument:
         mime=row.get("mime", ""),
         language=row.get("language", ""),
         fetched_at=row.get("fetched_at", ""),
+        run_id=row.get("run_id", ""),
         licence=citation.licence,
         licence_evidence=row.get("licence_evidence", "none"),
     )

@@ -30,7 +30,8 @@ def export_bytes(home: Home, kind: str, node: str) -> bytes:
         return head_bytes(home)
     if kind == "proof":
         return make_bundle(home, *_citation(node))
-    value = _find(_formats(), kind, "proof", "head", "key")(home, node)
+    others = ("proof", "head", "key", "consistency", "certificate")
+    value = _find(_formats(), kind, *others)(home, node)
     if isinstance(value, list):
         return b"".join(canonical_json(event) + b"\n" for event in value)
     return json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"

@@ -6,7 +6,7 @@ from typing import Any
 from storage.attest import recorded_keys, sign_statement
 from storage.digest import canonical_json, sha256_hex
 from storage.dsse import read_canonical, verify_statement
-from storage.errors import CorruptError
+from storage.errors import CorruptError, MissingError, NotFoundError
 from storage.home import Home
 from tasks.provenance.revocation.work import Work, keyring
 
@@ -51,6 +51,32 @@ def verify_certificate(data: bytes, public_keys: Iterable[bytes]) -> dict[str, A
     if said["subject"][0] != {"name": predicate["scope"], "digest": {"sha256": digest}}:
         raise CorruptError("its subject is not its plan", item="certificate")
     return dict(predicate)
+
+
+def certificate_file(home: Home, node: str) -> bytes:
+    """Give the certificate of a revocation by its id, or of the last one of a scope, as a file.
+
+    NotFoundError names the revocations that there are.
+    """
+    wanted = node.removeprefix("revocation:")
+    known = home.revocations.list()
+    found = [one for one in known if wanted in (one.revocation_id, one.scope)]
+    if not found:
+        names = ", ".join(f"{one.revocation_id} ({one.scope}, {one.state})" for one in known)
+        raise NotFoundError(
+            "no such revocation",
+            item=f"revocation:{wanted}" if wanted else "certificate",
+            way_out=f"There are: {names or 'none'}",
+        )
+    last = found[-1]
+    if not last.certificate:
+        raise MissingError(
+            f"has no certificate yet, it is {last.state}",
+            item=f"revocation:{last.revocation_id}",
+            way_out=f"Run `suyuan revoke {last.scope} --execute` again",
+        )
+    certificate_of(home, last.revocation_id)
+    return last.certificate.encode()
 
 
 def certificate_of(home: Home, revocation_id: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from storage.home import Home
 from storage.purging import affected_parts
 from storage.revoked import citations_of, source_names
 from tasks.provenance.revocation.scope import Scope, parse_scope
+from tasks.provenance.revocation.standing import revocations_of
 from tasks.provenance.revocation.words import render
 
 Row = tuple[str, str, str]
@@ -156,6 +157,14 @@ def plan_revocation(home: Home, scope: str) -> Plan:
 
 def not_stored(home: Home, scope: str) -> NotFoundError:
     """Make the error that says what could be revoked instead."""
+    revoked = [one for one in revocations_of(home, scope) if one.state == "done"]
+    if revoked:
+        last = revoked[-1]
+        return NotFoundError(
+            f"nothing of it is stored, revocation:{last.revocation_id} took it out",
+            item=scope,
+            way_out=f"Its certificate: `suyuan export certificate {last.revocation_id}`",
+        )
     names = ", ".join(source_names(home.ledger_url)) or "none"
     way_out = f"The sources are: {names}"
     return NotFoundError("nothing of it is stored", item=scope, way_out=way_out)

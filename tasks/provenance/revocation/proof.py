@@ -53,11 +53,12 @@ def _answers(work: Work, wanted: Fingerprints) -> Iterator[str]:
 def _search(work: Work, wanted: Fingerprints) -> Searched:
     """Search the home folder, and blobs and tables where they lie elsewhere."""
     home = work.home
+    total = sum(1 for _ in home.root.rglob("*"))
     found = search_folder(
         home.root,
         wanted,
         work.tools.not_searched,
-        lambda done: work.tools.progress("search", done, 0),
+        lambda done: work.tools.progress("search", min(done, total), total),
     )
     for url in sorted({home.blobs_url, home.tables_url, str(home.indexes)}):
         local = Files(url).local

@@ -6,12 +6,12 @@ from typing import Any
 
 from storage.dsse import decode64
 from tasks.provenance.revocation.run import Revoked
-from tasks.provenance.revocation.words import render
+from tasks.provenance.revocation.words import render, render_done
 
 
-def predicate_of(done: Revoked) -> dict[str, Any]:
+def predicate_of(certificate: str) -> dict[str, Any]:
     """Give what the certificate says, without verifying it."""
-    envelope = json.loads(done.certificate)
+    envelope = json.loads(certificate)
     payload = decode64(envelope["payload"], None, "certificate")
     predicate: dict[str, Any] = json.loads(payload)["predicate"]
     return predicate
@@ -19,7 +19,7 @@ def predicate_of(done: Revoked) -> dict[str, Any]:
 
 def metrics_of(done: Revoked) -> dict[str, int]:
     """Give the numbers under the names that reports use."""
-    said = predicate_of(done)
+    said = predicate_of(done.certificate)
     details = {step["step"]: step["detail"] for step in said["steps"]}
     return {
         "documents": said["plan"]["documents_count"],
@@ -33,17 +33,24 @@ def metrics_of(done: Revoked) -> dict[str, int]:
     }
 
 
+def text_of(envelope: str, lang: str) -> str:
+    """Say in lines what a certificate says, in English or Chinese."""
+    said = predicate_of(envelope)
+    proof = next(step["detail"] for step in said["steps"] if step["step"] == "proof")
+    return render_done(said, proof, lang)
+
+
 def step_rows(done: Revoked) -> list[Mapping[str, object]]:
     """Give one row per step: its name, its end, what it did."""
     return [
         {**step, "detail": json.dumps(step["detail"], ensure_ascii=False)}
-        for step in predicate_of(done)["steps"]
+        for step in predicate_of(done.certificate)["steps"]
     ]
 
 
 def markdown_of(done: Revoked) -> str:
     """Show plan, proof and certificate as a page."""
-    said, numbers = predicate_of(done), metrics_of(done)
+    said, numbers = predicate_of(done.certificate), metrics_of(done)
     return (
         f"## {said['revocation']}: {said['scope']}\n\n{said['reason']}\n\n"
         f"```\n{render(said['plan'])}\n```\n\n"

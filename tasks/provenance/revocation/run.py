@@ -63,6 +63,9 @@ class Revoked:
     """DSSE envelope as JSON."""
 
 
+AGAIN = frozenset({"answers", "bytes", "records"})
+"""Steps that every attempt does: people may have asked and got answers since the last one."""
+
 Perform = Callable[[str, Work], Detail]
 """Carries out one step by its name."""
 
@@ -135,7 +138,7 @@ def _done_steps(home: Home, plan: Plan, before: Plan | None, earlier: list[Revoc
             way_out="Restore that folder from a copy",
         )
     more = before is not None and not set(plan.rows) <= set(before.rows)
-    return set() if more else done
+    return set() if more else done - AGAIN
 
 
 def _nothing_left(home: Home, scope: str, plan: Plan, earlier: list[Revocation]) -> Revoked:

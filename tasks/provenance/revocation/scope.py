@@ -49,8 +49,8 @@ def parse_scope(text: str) -> Scope:
     kind = kind or ("doc" if _SHA.fullmatch(text) else "source")
     if not value or (kind == "doc" and not _SHA.fullmatch(value)):
         raise InputError(
-            "names nothing that can be revoked",
-            item=text or "revocation",
+            "names no source, document or licence",
+            item=text or "scope",
             way_out="Give source:NAME, doc:SHA256 in full, or licence:EXPR such as licence:GPL-*",
         )
     return Scope(kind, value)

@@ -40,6 +40,25 @@ _WORDS: dict[str, tuple[str, str]] = {
         "models trained on it, to be marked as exposed: {models}",
         "用它训练过的模型，将标记为已暴露：{models}",
     ),
+    "done": ("Revoked and proven gone: {scope}", "已撤销并证明不存在：{scope}"),
+    "done_removed": (
+        "removed {documents_count} documents ({n_bytes} bytes); "
+        "{kept_count} stay, which another active source carries too",
+        "删除 {documents_count} 个文档（{n_bytes} 字节）；另有有效来源也含有的 {kept_count} 个保留",
+    ),
+    "done_answers": (
+        "answers: {erased} erased, {stale} marked stale",
+        "回答：清除 {erased} 条，标记过期 {stale} 条",
+    ),
+    "done_search": (
+        "searched {files} files ({megabytes:.1f} MB) for {windows} fingerprints: none left",
+        "在 {files} 个文件（{megabytes:.1f} MB）中查找 {windows} 个指纹：无残留",
+    ),
+    "done_not": ("not searched: {places}", "未搜索：{places}"),
+    "certificate": (
+        "certificate: suyuan export certificate {id}",
+        "证书：suyuan export certificate {id}",
+    ),
     "more": ("and {n} more", "另有 {n} 个"),
 }
 
@@ -48,6 +67,26 @@ def render(summary: Mapping[str, Any], lang: str = "en") -> str:
     """Say the summary of a plan in lines; lang "en" or "zh"."""
     column = 1 if lang == "zh" else 0
     return "\n".join(_lines(summary, {key: words[column] for key, words in _WORDS.items()}))
+
+
+def render_done(said: Mapping[str, Any], proof: Mapping[str, Any], lang: str = "en") -> str:
+    """Say what a certificate says, with the detail of its proof, in lines."""
+    words = {key: both[1 if lang == "zh" else 0] for key, both in _WORDS.items()}
+    facts = {**said["plan"], **_answers_of(said), **proof}
+    facts["megabytes"] = proof["n_bytes"] / 1e6
+    facts["n_bytes"] = said["plan"]["n_bytes"]
+    facts["places"] = ", ".join((*proof["not_searched"], *proof["out_of_reach"])) or "-"
+    facts["id"] = said["revocation"].removeprefix("revocation:")
+    lines = [
+        words[f"done_{key}"].format(**facts) for key in ("removed", "answers", "search", "not")
+    ]
+    marks = [f"├─ {line}" for line in lines]
+    last = f"└─ {words['certificate'].format(**facts)}"
+    return "\n".join([words["done"].format(scope=said["scope"]), *marks, last])
+
+
+def _answers_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    return next(dict(step["detail"]) for step in said["steps"] if step["step"] == "answers")
 
 
 def _lines(summary: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:

@@ -1,0 +1,48 @@
+"""The command line's reading of batches: what cannot be read is named, the other lines go on."""
+
+import gzip
+import json
+import logging
+
+import pytest
+
+from flows.cli_terminal import answer_batch
+from flows.launch import _is_unexpected
+from storage.errors import InputError, NotFoundError
+
+
+def test_each_line_is_answered_in_order_and_a_bad_one_gives_its_error(tmp_path, capsys):
+    path = tmp_path / "batch.jsonl.gz"
+    rows = [b'{"id": 7, "text": "one"}', b"no json", b"", b'{"id": "b", "text": "two"}']
+    path.write_bytes(gzip.compress(b"\n".join(rows)))
+    with pytest.raises(SystemExit, match="1"):
+        answer_batch(path, lambda text: {"upper": text.upper()})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["id"] for line in lines] == [7, 2, "b"]
+    assert [line.get("upper") for line in lines] == ["ONE", None, "TWO"]
+    assert f"{path}:2" in lines[1]["error"]
+
+
+@pytest.mark.parametrize("data", [b"plain", gzip.compress(b'{"id": 1, "text": "x"}')[:20]])
+def test_a_file_that_is_no_whole_gzip_is_named(tmp_path, data):
+    path = tmp_path / "batch.gz"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"batch\.gz: is no whole gzip file"):
+        answer_batch(path, lambda text: {"text": text})
+
+
+def test_a_batch_that_is_missing_or_a_folder_is_named(tmp_path):
+    with pytest.raises(NotFoundError, match="gone"):
+        answer_batch(tmp_path / "gone.jsonl", lambda text: {"text": text})
+    with pytest.raises(InputError, match="is a folder"):
+        answer_batch(tmp_path, lambda text: {"text": text})
+
+
+def test_only_the_traces_of_deliberate_errors_are_kept_off_the_terminal():
+    def logged(error: Exception) -> bool:
+        info = (type(error), error, None)
+        return _is_unexpected(logging.LogRecord("x", 40, "", 1, "", None, info))
+
+    assert not logged(InputError("bad"))
+    assert logged(ValueError("a defect"))
+    assert _is_unexpected(logging.LogRecord("x", 40, "", 1, "no error", None, None))
