@@ -205,7 +205,7 @@ class Ledger:
         """Give the documents and sources behind an answer, without what indexes and runs add."""
         values = {"answer_id": answer_id.removeprefix("answer:")}
         with reading(self.url) as connection:
-            rows = connection.execute(queries.CITED, values).all()
+            rows = queries.CITED.ask(connection, values)
             return [Cited(*row) for row in dict.fromkeys(map(tuple, rows))]
 
     def answers_of(self, doc_ids: Iterable[str]) -> list[str]:
@@ -213,10 +213,11 @@ class Ledger:
         found: set[str] = set()
         with reading(self.url) as connection:
             for batch in batches(doc_ids, LOOKUP_KEYS):
-                one = len(batch) == 1
-                query = queries.ANSWERS_OF if one else queries.ANSWERS_OF_MANY
-                values = {"doc_id": batch[0]} if one else {"doc_ids": batch}
-                found.update(connection.execute(query, values).scalars().all())
+                if len(batch) == 1:
+                    rows = queries.ANSWERS_OF.ask(connection, {"doc_id": batch[0]})
+                else:
+                    rows = connection.execute(queries.ANSWERS_OF_MANY, {"doc_ids": batch}).all()
+                found.update(row[0] for row in rows)
         return sorted(found)
 
     def mark_answers(self, ids: Iterable[str], state: Literal["live", "stale"], reason: str) -> int:

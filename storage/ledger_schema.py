@@ -53,6 +53,7 @@ source = _table(
 )
 
 document = _table("document", _text("doc_id", key=True), _number("n_bytes"))
+document.dialect_options["sqlite"]["with_rowid"] = False  # one page to read for a size, not two
 
 doc_source = _table(
     "doc_source",
@@ -302,7 +303,10 @@ _summed = (exposure.c.source, exposure.c.model, exposure.c.n_samples, exposure.c
 sa.Index("exposure_sums_by_source", *_summed)
 sa.Index("derived_by_src", derived.c.src, derived.c.dst)
 sa.Index("part_by_table", part.c.table_name, part.c.path)
-sa.Index("doc_source_by_source", doc_source.c.source, doc_source.c.uri)
+_at = (doc_source.c.source, doc_source.c.uri)
+sa.Index(
+    "doc_source_of_source", *_at, doc_source.c.status, doc_source.c.doc_id, doc_source.c.text_id
+)
 sa.Index("doc_source_by_licence", doc_source.c.licence, doc_source.c.doc_id)
 sa.Index("answer_by_time", answer.c.created_at)
 _written = (answer.c.generator, answer.c.created_at, answer.c.answer_id, answer.c.state)
