@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml infra/constraints.txt infra/overrides.txt infra/bootstr
 demo: $(STAMP)  ## ingest real documents, build features and an index, answer a question, show the proof
 	@$(BIN)/suyuan demo $(DEMO_ARGS)
 
-test: $(STAMP)  ## all tests (unit, property, integration); DIST=0 for one process
+test: $(STAMP)  ## all tests (unit, property, integration); DIST=0 INTEGRATION_DIST=0 for one process
 	@bash infra/test.sh all
 
 test-unit: $(STAMP)  ## unit and property tests only, under a minute
