@@ -1,6 +1,7 @@
 """A text is traced to live documents with bytes on both sides; nothing is claimed that is not there."""
 
 import json
+import shutil
 
 import pyarrow as pa
 import pytest
@@ -11,7 +12,7 @@ from tasks.provenance.coverage import coverage
 from tasks.provenance.span_index import update_span_index
 from tasks.provenance.trace import TraceOptions, render, trace_text
 from tasks.provenance.verify import verify_all
-from tests.stored_home import document_row, fill_home
+from tests.stored_home import document_row, fill_home, home_below
 
 SHORT = TraceOptions(min_units=3)
 
@@ -25,10 +26,9 @@ def traced_home(tmp_path_factory):
 
 
 @pytest.fixture
-def home(tmp_path):
-    home = fill_home(tmp_path).home
-    update_span_index(home, "r1")
-    return home
+def home(traced_home, tmp_path):
+    shutil.copytree(traced_home.root, tmp_path, dirs_exist_ok=True)
+    return home_below(tmp_path)
 
 
 def set_rows(home, name, **changes):
