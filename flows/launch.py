@@ -57,7 +57,10 @@ def _is_unexpected(record: logging.LogRecord) -> bool:
 
     The Prefect server still gets the whole trace: its handler is another one.
     """
-    return not (record.exc_info and isinstance(record.exc_info[1], SuyuanError))
+    if record.exc_info:
+        return not isinstance(record.exc_info[1], SuyuanError)
+    said = record.getMessage()
+    return not (said.startswith("Finished in state Failed") and ": [SY" in said)
 
 
 def _checked(model: Any, noun: str, fields: dict[str, object]) -> Any:
@@ -67,7 +70,7 @@ def _checked(model: Any, noun: str, fields: dict[str, object]) -> Any:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            str(first["msg"]),
+            str(first["msg"]).removeprefix("Value error, "),
             item=f"{noun} parameter {place}",
             way_out=f"See suyuan {noun} --help.",
         ) from error

@@ -45,4 +45,7 @@ def test_only_the_traces_of_deliberate_errors_are_kept_off_the_terminal():
 
     assert not logged(InputError("bad"))
     assert logged(ValueError("a defect"))
-    assert _is_unexpected(logging.LogRecord("x", 40, "", 1, "no error", None, None))
+    said = {"no error": True, "Finished in state Failed('x InputError: [SY100] bad')": False}
+    for message, shown in said.items():
+        record = logging.LogRecord("x", 40, "", 1, message, None, None)
+        assert _is_unexpected(record) is shown

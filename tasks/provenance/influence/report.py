@@ -1,6 +1,6 @@
 """The influence report: what the flow returns, the CLI prints and the trackers log."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,26 @@ from tasks.provenance.influence.scoring import Calibration, Method
 from tasks.provenance.influence.totals import Effect, Total
 
 MAX_LISTED = 20
+MAX_SHOWN = 5
+"""Documents shown on a terminal; `--json` has more."""
 UNCALIBRATED = "uncalibrated"
+
+_WORDS: dict[str, tuple[str, str]] = {
+    UNCALIBRATED: (UNCALIBRATED, "未校准"),
+    "samples": ("samples", "样本"),
+    "documents": ("documents", "文档"),
+    "denied": ("documents not to be trained on", "许可证不允许训练的文档"),
+    "texts": ("texts", "评测文本"),
+    "refused": ("lines refused", "拒收行"),
+    "sources": ("sources", "来源"),
+    "helped_most": ("documents that helped most", "帮助最大的文档"),
+    "helped_least": ("documents that helped least", "帮助最小的文档"),
+    "removed": ("loss added without it", "去掉后增加的损失"),
+    "meaning": (
+        "score: sum over samples, mean over texts, 95 % interval; 0 is what average samples have",
+        "分数：样本之和、文本之均值，95 % 区间；0 为平均样本的水平",
+    ),
+}
 
 
 class LdsFigure(BaseModel):
@@ -101,6 +120,26 @@ class InfluenceReport(BaseModel):
         flat |= {f"lds/{name}": figure.value for name, figure in self.parts.items()}
         return flat | {"refused": float(self.num_refused)}
 
+    def text(self, lang: str) -> str:
+        """Render for a terminal, in English or Chinese; no score without its standing."""
+        return "\n".join(self._lines({key: _say(key, lang) for key in _WORDS}))
+
+    def _lines(self, words: Mapping[str, str]) -> Iterator[str]:
+        standing = words[UNCALIBRATED] if self.lds is None else self.standing
+        yield f"{self.model} · {self.evaluation} · {self.method} · {standing}"
+        facts = {"samples": self.num_samples, "documents": self.num_documents}
+        facts |= {"denied": self.num_denied, "texts": self.num_texts, "refused": self.num_refused}
+        yield f"├─ {' · '.join(f'{words[key]} {n}' for key, n in facts.items())}"
+        for key in ("sources", "helped_most", "helped_least"):
+            yield f"├─ {words[key]}"
+            for total in getattr(self, key)[:MAX_SHOWN]:
+                measured = f"{words['removed']} {_text(total.removed)}" if total.removed else ""
+                figures = filter(None, (_text(total.score), standing, measured))
+                yield f"│  {total.name} · {' · '.join(figures)}"
+        if self.warning:
+            yield f"├─ {self.warning}"
+        yield f"└─ {words['meaning']}"
+
     def markdown(self) -> str:
         """Summarise for the Prefect page."""
         rows = self.rows()
@@ -145,6 +184,10 @@ def influence_report(
         helped_most=[_total(total) for total in documents[:MAX_LISTED]],
         helped_least=[_total(total) for total in reversed(documents[-MAX_LISTED:])],
     )
+
+
+def _say(key: str, lang: str) -> str:
+    return _WORDS[key][1 if lang == "zh" else 0]
 
 
 def _lds(lds: Lds) -> LdsFigure:
