@@ -117,10 +117,18 @@ def _create(made: sa.Engine) -> None:
         for table in metadata.sorted_tables:
             if (None, table.name) not in existing:
                 connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
+        for index in _missing_indexes(connection):
+            connection.execute(CreateIndex(index, if_not_exists=True))
         if (None, head.name) not in existing:
             connection.execute(sa.insert(head).values(id=1, seq=0, chain=GENESIS))
+
+
+def _missing_indexes(connection: sa.Connection) -> list[sa.Index]:
+    """Give what is to be made: even "if not exists" waits for writers, who may wait for us."""
+    found = sa.inspect(connection).get_multi_indexes().values()
+    known = {index["name"] for indexes in found for index in indexes}
+    wanted = (index for table in metadata.sorted_tables for index in table.indexes)
+    return [index for index in wanted if index.name not in known]
 
 
 def _check_columns(existing: Mapping[Any, Sequence[Any]], item: str) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from storage.errors import MissingError, NotFoundError
 from storage.home import Home
 from storage.ledger import Ledger
+from storage.ledger_engine import writing
 from storage.records import Answer, Citation, Exposure, Part
 from tasks.provenance.impact import impact
 from tasks.provenance.model_why import explain_model
@@ -204,6 +205,14 @@ def test_whatever_is_changed_behind_its_back_is_named(postgres_url, statement, n
     with sa.create_engine(postgres_url).begin() as connection:
         assert connection.exec_driver_sql(statement).rowcount == 1
     assert any(problem.node.startswith(f"ledger:{node}") for problem in ledger.verify())
+
+
+def test_opening_a_ledger_waits_for_no_writer(postgres_url):
+    Ledger(postgres_url).add_documents(documents("a", 2))
+    with writing(postgres_url) as connection:
+        changed = connection.exec_driver_sql("UPDATE doc_source SET status = 'gone'")
+        late = Ledger(f"{postgres_url}?application_name=late")
+        assert late.counts()["doc_source"] == changed.rowcount == 2
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "sqlite"])
