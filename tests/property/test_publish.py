@@ -39,7 +39,7 @@ def apply(rows, listing):
     return change.rows.num_rows + gone.num_rows
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(HISTORY)
 def test_the_live_documents_are_exactly_the_last_listing_and_nothing_is_lost(history):
     rows = {}
@@ -51,7 +51,7 @@ def test_the_live_documents_are_exactly_the_last_listing_and_nothing_is_lost(his
         assert {(uri, doc) for _, uri, doc in rows} == ever
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(HISTORY)
 def test_ingesting_the_same_listing_again_changes_nothing(history):
     rows = {}
@@ -60,7 +60,7 @@ def test_ingesting_the_same_listing_again_changes_nothing(history):
         assert apply(rows, listing) == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(HISTORY)
 def test_versions_of_a_uri_are_distinct_and_the_live_one_is_the_newest(history):
     rows = {}
