@@ -45,7 +45,7 @@ def run_deployed(noun: str, fields: dict[str, object], settings: Settings) -> An
     state = done.state
     if state is None or not state.is_completed():
         raise SuyuanError(
-            f"the flow run ended as {state.name if state else 'unknown'}",
+            f"the flow run ended as {f'{state.name}: {state.message}' if state else 'unknown'}",
             item=f"{noun}/default",
             way_out=f"Read its log: prefect flow-run logs {done.id}",
         )

@@ -62,6 +62,23 @@ def revoked_by(url: str, doc_id: str) -> set[str]:
         return set(connection.execute(sa.select(table.c.status_reason).where(mine)).scalars())
 
 
+def kept_names(url: str, flows: Iterable[str]) -> Iterator[str]:
+    """Give what the ledger keeps though documents go: addresses, licences, sources, runs' parameters.
+
+    Of the runs only those of these flows, which no question of a person is a parameter of.
+    """
+    places, source, run = schema.doc_source.c, schema.source.c, schema.run.c
+    queries = [
+        sa.select(places.uri).distinct(),
+        sa.select(places.licence).distinct(),
+        *(sa.select(column).distinct() for column in (source.name, source.uri, source.publisher)),
+        sa.select(run.params).where(run.flow.in_(list(flows))).distinct(),
+    ]
+    with reading(url) as connection:
+        for query in queries:
+            yield from connection.execution_options(yield_per=_READ_ROWS).execute(query).scalars()
+
+
 def source_names(url: str) -> list[str]:
     """Give the names of all sources, sorted."""
     with reading(url) as connection:

@@ -53,7 +53,7 @@ def _answers(work: Work, wanted: Fingerprints) -> Iterator[str]:
 def _search(work: Work, wanted: Fingerprints) -> Searched:
     """Search the home folder, and blobs and tables where they lie elsewhere."""
     home = work.home
-    total = sum(1 for _ in home.root.rglob("*"))
+    total = sum(path.is_file() for path in home.root.rglob("*"))
     found = search_folder(
         home.root,
         wanted,

@@ -14,12 +14,15 @@ from storage.purging import purge_rows
 from storage.revoked import answer_texts, live_artifacts
 from storage.schemas import VECTOR_DIM
 from storage.snapshots import record_purge, record_snapshot
-from tasks.provenance.revocation.kept import explained_by, kept_blobs
+from tasks.provenance.revocation.kept import explained_by, kept_blobs, kept_words
 from tasks.provenance.revocation.work import Detail, Work
 from tasks.provenance.span_index import record_segments
 
 DOCUMENT_TABLES = ("documents", "chunks", "counts", "vectors", "quarantine")
 """In this order: what begins meanwhile finds no document to compute anything from."""
+
+DOCUMENT_FLOWS = ("ingest",)
+"""Their parameters name sources and places, and are kept."""
 
 _SPELLINGS = 4
 _VECTOR_PLACES = (0, 512, 1024)
@@ -190,6 +193,8 @@ def _without_kept(work: Work, wanted: Fingerprints) -> Fingerprints:
     for sha in sorted(kept_blobs(work)):
         with contextlib.suppress(NotFoundError, CorruptError):  # `verify --all` names it
             wanted = wanted.without(explained_by(wanted, work.home.blobs.get(sha)))
+    for words in kept_words(work, DOCUMENT_FLOWS):
+        wanted = wanted.without(explained_by(wanted, words))
     others = ~pl.col("text_sha").is_in(list(work.plan.passages))
     for block in _vector_blocks(work, others):
         wanted = wanted.without(wanted.found(block))
