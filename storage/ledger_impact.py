@@ -6,6 +6,7 @@ reached, which says nothing. Each kind of thing has its own query here.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Literal
 
 import sqlalchemy as sa
@@ -19,19 +20,6 @@ KINDS = ("cache", "prompt")
 _row, _span, _answer, _edge = schema.doc_source, schema.answer_span, schema.answer, schema.derived
 _OPEN = "Z"
 """Later than every time: letters come after digits in every collation."""
-_WRITTEN_BY = (
-    _answer.c.generator == sa.bindparam("generator"),
-    _answer.c.created_at >= sa.bindparam("since"),
-    _answer.c.created_at < sa.bindparam("before"),
-    _answer.c.state != "erased",
-)
-_COUNT_BY = sa.select(sa.func.count()).select_from(_answer).where(*_WRITTEN_BY)
-_NEWEST_BY = (
-    sa.select(_answer.c.answer_id)
-    .where(*_WRITTEN_BY)
-    .order_by(_answer.c.created_at.desc(), _answer.c.answer_id.desc())
-    .limit(sa.bindparam("limit"))
-)
 
 
 @dataclass(frozen=True)
@@ -123,14 +111,30 @@ def answers_by(url: str, spans: Iterable[Writer], limit: int) -> Listing:
     """
     count, ids = 0, set[str]()
     with reading(url) as connection:
+        any_erased = connection.execute(_erased().limit(1)).first() is not None
+        count_by, newest_by = _by_writer(any_erased)
         for span in spans:
             values = {**asdict(span), "before": span.before or _OPEN}
-            number = int(connection.execute(_COUNT_BY, values).scalar_one())
+            number = int(connection.execute(count_by, values).scalar_one())
             if number:
-                newest = connection.execute(_NEWEST_BY, {**values, "limit": limit})
+                newest = connection.execute(newest_by, {**values, "limit": limit})
                 ids.update(newest.scalars())
             count += number
     return Listing(count, tuple(sorted(ids, reverse=True)[:limit]))
+
+
+@cache
+def _by_writer(any_erased: bool) -> tuple[sa.Select[tuple[int]], sa.Select[tuple[str]]]:
+    """Build the count and the newest ids; a state is compared only where one can matter."""
+    mine = [
+        _answer.c.generator == sa.bindparam("generator"),
+        _answer.c.created_at >= sa.bindparam("since"),
+        _answer.c.created_at < sa.bindparam("before"),
+        *([_answer.c.state != "erased"] if any_erased else []),
+    ]
+    latest = (_answer.c.created_at.desc(), _answer.c.answer_id.desc())
+    newest = sa.select(_answer.c.answer_id).order_by(*latest).limit(sa.bindparam("limit"))
+    return sa.select(sa.func.count()).select_from(_answer).where(*mine), newest.where(*mine)
 
 
 def generators(url: str) -> list[str]:
