@@ -19,9 +19,27 @@ def load_settings() -> Any:
     import os
 
     from infra.settings import Settings
+    from storage.files import explained
 
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-    return Settings().apply()
+    settings = _checked_settings(Settings)
+    with explained(f"SUYUAN_HOME {settings.home}"):
+        return settings.apply()
+
+
+def _checked_settings(settings: Callable[[], Any]) -> Any:
+    from pydantic import ValidationError
+
+    from storage.errors import InputError
+
+    try:
+        return settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"SUYUAN_{'_'.join(map(str, first['loc'])).upper()}"
+        raise InputError(
+            first["msg"], item=name, way_out="Set it right, or unset the variable"
+        ) from error
 
 
 def load_home() -> Any:
