@@ -22,6 +22,8 @@ from tasks.provenance.revocation.work import (
     keep_plan,
     kept_plan,
     keyring,
+    repeat_every_step,
+    repeats_every_step,
 )
 
 STEPS: tuple[tuple[str, Callable[[Work], Detail]], ...] = (
@@ -102,6 +104,8 @@ def revoke(
     done = _done_steps(home, plan, before, earlier)
     plan = merged(before, plan) if before else plan
     keep_plan(home, plan)
+    if any(one.state == "failed" for one in earlier):
+        repeat_every_step(home, scope)
     revocation_id = home.revocations.open(scope, request.reason, request.who, plan.summary())
     work = Work(home=home, plan=plan, revocation_id=revocation_id, run_id=run_id, tools=tools)
     try:
@@ -138,7 +142,7 @@ def _done_steps(home: Home, plan: Plan, before: Plan | None, earlier: list[Revoc
             way_out="Restore that folder from a copy",
         )
     more = before is not None and not set(plan.rows) <= set(before.rows)
-    return set() if more else done - AGAIN
+    return set() if more or repeats_every_step(home, plan.scope) else done - AGAIN
 
 
 def _nothing_left(home: Home, scope: str, plan: Plan, earlier: list[Revocation]) -> Revoked:

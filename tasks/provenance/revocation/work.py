@@ -19,6 +19,7 @@ Detail = Mapping[str, object]
 """What a step did, in numbers and names of files; never a word of what was removed."""
 
 _FOLDER = "revocations"
+_REPEAT = "repeat"
 _PLAN, _FINGERPRINTS = "plan.json", "fingerprints.npz"
 
 
@@ -133,6 +134,16 @@ def kept_plan(home: Home, scope: str) -> Plan | None:
             item=scope,
             way_out=f"Delete {desk(home, scope)} and run it again",
         ) from error
+
+
+def repeat_every_step(home: Home, scope: str) -> None:
+    """Note that steps which are done count for nothing: after a failure, until the proof holds."""
+    write_atomic(desk(home, scope) / _REPEAT, b"")
+
+
+def repeats_every_step(home: Home, scope: str) -> bool:
+    """Say whether an attempt failed since the last proof."""
+    return (desk(home, scope) / _REPEAT).exists()
 
 
 def clear_desk(home: Home, scope: str) -> None:
