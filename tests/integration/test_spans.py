@@ -15,7 +15,9 @@ import pytest
 from storage.errors import UnavailableError
 from storage.spans.index import Passage, SpanIndex
 
-FORK = multiprocessing.get_context("fork")
+# not forked from here: what ran in this process before leaves threads and handlers of its own
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["storage.spans.writer", "storage.spans.reader", "pytest"])
 KILLS = int(os.environ.get("SUYUAN_KILL_POINTS", "1")) * 10
 LIMIT_S = 120
 SEGMENT_UNITS = 3000
@@ -50,7 +52,7 @@ def work(folder, kill_at=0, counted=None):
 
 def run(folder, kill_at=0, counted=None):
     """Work in a process of its own; give its exit code."""
-    process = FORK.Process(target=work, args=(folder, kill_at, counted))
+    process = PROCESSES.Process(target=work, args=(folder, kill_at, counted))
     process.start()
     process.join(LIMIT_S)
     return process.exitcode
@@ -63,7 +65,7 @@ def answers(folder):
 
 @pytest.mark.slow
 def test_a_writer_killed_at_any_point_leaves_a_whole_index_that_the_next_run_completes(tmp_path):
-    calm, (receive, send) = tmp_path / "calm", FORK.Pipe(duplex=False)
+    calm, (receive, send) = tmp_path / "calm", PROCESSES.Pipe(duplex=False)
     assert run(calm, counted=send) == 0
     expected, documents = answers(calm), SpanIndex(calm).documents()
     for kill_at in sorted(random.Random(5).sample(range(1, receive.recv()), KILLS)):
