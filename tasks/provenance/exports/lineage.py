@@ -51,6 +51,10 @@ def lineage_of(home: Home, node: str) -> Lineage:
         way_out = "`suyuan status` lists what there is"
         raise NotFoundError("is not in the ledger", item=node, way_out=way_out)
     edges = tuple(edge for edge in home.ledger.up(node) if edge.dst != edge.src)
+    if kind_of(node) == "answer":
+        own = {edge.src for edge in edges if edge.dst == node}
+        fetched = dict.fromkeys(_fetched(home, node))
+        edges += tuple(edge for edge in fetched if edge.src not in own)
     nodes = dict.fromkeys([node, *(end for edge in edges for end in (edge.dst, edge.src))])
     return Lineage(node=node, edges=edges, rows={name: row_of(home, name) or {} for name in nodes})
 
@@ -91,6 +95,15 @@ def split_snapshot(node: str) -> tuple[str, int]:
     if not version.isdigit():
         raise InputError("is no snapshot", item=node, way_out="Give snap:TABLE@VERSION")
     return name, int(version)
+
+
+def _fetched(home: Home, node: str) -> Iterator[Edge]:
+    """Give the run that fetched each cited document: the index may rest on later runs only."""
+    for one in home.ledger.answer(node).citations:
+        key = "|".join(part.replace("|", "%7C") for part in (one.doc_id, one.source, one.uri))
+        run_id = (home.ledger.get("doc_source", key) or {}).get("run_id")
+        if run_id:
+            yield Edge(dst=f"doc:{one.doc_id}", src=f"run:{run_id}", rel="generated")
 
 
 def _of_answer(home: Home, node: str) -> Iterator[Used]:

@@ -12,6 +12,7 @@ from tasks.provenance.bundle import verify_file
 from tasks.provenance.exports.formats import export, export_bytes, write_export
 from tasks.provenance.exports.openlineage import run_events, run_uuid, send, write_events
 from tests.exported_home import home_with_model
+from tests.fakes import new_home
 from tests.stored_home import CASES
 
 SPEC = Path(os.environ.get("SUYUAN_DATA", "../shared/data")) / "openlineage-spec"
@@ -127,6 +128,19 @@ def test_openlineage_says_what_came_from_what(home):
     assert {d["name"] for d in done["inputs"]} == {
         f"doc/{c.doc_id}" for c in home.ledger.answer("01ANSWER").citations
     }
+
+
+def test_the_run_that_fetched_a_cited_document_is_told_though_no_snapshot_names_it(home, tmp_path):
+    answer = home.ledger.answer("01ANSWER")
+    cited, later = answer.citations[0], new_home(tmp_path)
+    later.ledger.start_run("r0", "ingest", {})
+    later.ledger.add_source(cited.source)
+    place = {"doc_id": cited.doc_id, "source": cited.source, "uri": cited.uri}
+    later.ledger.add_documents([{**place, "run_id": "r0"}])
+    later.ledger.add_answer(answer)
+    made = export(later, ANSWER, "prov")["wasGeneratedBy"].values()
+    assert {"prov:entity": f"doc:{cited.doc_id}", "prov:activity": "run:r0"} in list(made)
+    assert export(later, ANSWER, "openlineage")[0]["job"]["name"] == "ingest"
 
 
 def test_openlineage_events_are_written_as_lines(home, tmp_path):
