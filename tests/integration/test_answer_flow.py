@@ -1,7 +1,5 @@
 """The main job on a small bilingual folder: ingest, features, index, ask, verify; real encoder."""
 
-import os
-
 import pytest
 
 from infra.settings import Settings, home
@@ -25,7 +23,7 @@ Each worker belongs to exactly one pool.
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+def settings(tmp_path_factory, prefect_api):
     """A home with the folder indexed."""
     from flows.launch import run_here
 
@@ -35,12 +33,13 @@ def settings(tmp_path_factory):
     (sources / "pump.html").write_text(HTML, encoding="utf-8")
     (sources / "bridge.txt").write_bytes(CHINESE.encode("gb18030"))
     (sources / "pools.md").write_text(MARKDOWN, encoding="utf-8")
-    os.environ["SUYUAN_HOME"] = str(root / "home")
-    settings = Settings(workers=1).apply()
-    run_here("ingest", {"locations": [str(sources)], "licence": "CC0-1.0"}, settings)
-    run_here("features", {}, settings)
-    run_here("index", {}, settings)
-    return settings
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUYUAN_HOME", str(root / "home"))
+        settings = Settings(workers=1).apply()
+        run_here("ingest", {"locations": [str(sources)], "licence": "CC0-1.0"}, settings)
+        run_here("features", {}, settings)
+        run_here("index", {}, settings)
+        yield settings
 
 
 def ask(settings, question, **fields):
