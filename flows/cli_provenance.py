@@ -183,6 +183,7 @@ def export(
     since: Annotated[Path | None, typer.Option(help="consistency: the older head file.")] = None,
     url: Annotated[str, typer.Option(help="openlineage: send the events there as well.")] = "",
     out: Annotated[Path | None, typer.Option(help="File to write; else stdout.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write lineage in a standard format, a proof, a signed head, the key, or a certificate."""
     require(not url or kind == "openlineage", "--url goes with openlineage")
@@ -197,7 +198,7 @@ def export(
 
     with explained(str(out)):
         write_atomic(out, data)
-    print_fields({"written": str(out), "n_bytes": len(data)}, as_json=False)
+    print_fields({"written": str(out), "n_bytes": len(data)}, as_json=as_json)
 
 
 def _exported(kind: str, node: str, since: Path | None) -> bytes:
