@@ -36,8 +36,8 @@ from tasks.features.stages import (
 from tasks.ingest.connectors import list_items
 from tasks.ingest.pipeline import IngestJob, read_batch
 from tasks.ingest.sources import SourceSpec
-from tasks.provenance.licences import tag_licence
-from tasks.provenance.sensitivity import tag_sensitivity
+from tasks.provenance.licences.detection import tag_licence
+from tasks.provenance.sensitivity.detection import tag_sensitivity
 from tasks.shared.embedding import encoder as load_encoder
 from tasks.shared.weights import prepare_encoder
 

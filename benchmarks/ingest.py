@@ -19,8 +19,8 @@ from tasks.ingest.connectors import Listing, list_items
 from tasks.ingest.pipeline import IngestJob
 from tasks.ingest.sources import SourceSpec
 from tasks.ingest.waves import ingest_waves
-from tasks.provenance.licences import tag_licence
-from tasks.provenance.sensitivity import tag_sensitivity
+from tasks.provenance.licences.detection import tag_licence
+from tasks.provenance.sensitivity.detection import tag_sensitivity
 from tasks.shared.engine import SerialEngine
 
 BAR = 1.10

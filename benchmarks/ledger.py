@@ -27,7 +27,7 @@ from storage.passages import ROWS_FILE, write_passage_counts
 from storage.records import Answer, Citation, Exposure
 from storage.schemas import CHUNKS
 from storage.spans.index import Passage
-from tasks.provenance.impact import impact
+from tasks.provenance.lineage.impact import impact
 
 SOURCES = 200
 DOCUMENTS = 50_000

@@ -22,7 +22,7 @@ from storage.home import Home
 from storage.ledger import Ledger
 from storage.records import Answer, Citation
 from storage.transparency import Tree
-from tasks.provenance.bundle import make_bundle, verify_bundle
+from tasks.provenance.proof.bundle import make_bundle, verify_bundle
 
 T = TypeVar("T")
 

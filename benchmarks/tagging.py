@@ -20,9 +20,9 @@ from benchmarks.report import Result, environment, measured, publish
 from infra.settings import Settings
 from tasks.evaluate.sets import read_licences
 from tasks.ingest.duplicates import BINS, signature
-from tasks.provenance.licence_names import spdx
-from tasks.provenance.licences import find_licence, match_text, normalise
-from tasks.provenance.sensitivity import find_sensitive
+from tasks.provenance.licences.detection import find_licence, match_text, normalise
+from tasks.provenance.licences.names import spdx
+from tasks.provenance.sensitivity.detection import find_sensitive
 
 ROUNDS = 5
 TAG_BAR, SIGNATURE_BAR = 30.0, 10.0

@@ -8,8 +8,8 @@ from pathlib import Path
 from benchmarks.report import Result, environment, publish
 from infra.settings import Settings
 from tasks.evaluate.sets import read_licences, read_sensitivity
-from tasks.provenance.licence_eval import evaluate_licences
-from tasks.provenance.sensitivity_eval import TypeScore, evaluate_sensitivity
+from tasks.provenance.licences.evaluation import evaluate_licences
+from tasks.provenance.sensitivity.evaluation import TypeScore, evaluate_sensitivity
 
 LICENCE_BAR = 0.95
 

@@ -24,8 +24,8 @@ from tasks.ingest.pipeline import IngestJob
 from tasks.ingest.sources import SourceSpec
 from tasks.ingest.waves import ingest_waves
 from tasks.provenance.share import Share
-from tasks.provenance.span_index import update_span_index
-from tasks.provenance.trace_eval import KindScore, Line, evaluate_lines, evaluate_trace
+from tasks.provenance.tracing.evaluation import KindScore, Line, evaluate_lines, evaluate_trace
+from tasks.provenance.tracing.span_index import update_span_index
 from tasks.shared.engine import SerialEngine
 
 BARS = {"verbatim": 0.98, "reflow": 0.975, "lower": 0.98, "nomarkup": 0.88, "splice": 0.955}

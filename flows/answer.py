@@ -15,8 +15,8 @@ from tasks.answer.origins import OriginalRanges
 from tasks.answer.pipeline import MAX_QUESTION_CHARS, AnswerOptions
 from tasks.answer.report import AnswerReport, report_of
 from tasks.features.search import Searcher
-from tasks.provenance.notices import owed_notices
-from tasks.provenance.policy import load_policy, refusal_to_quote
+from tasks.provenance.policy.decisions import load_policy, refusal_to_quote
+from tasks.provenance.policy.notices import owed_notices
 from tasks.shared.embedding import encoder
 from tasks.shared.weights import prepare_encoder
 

@@ -54,7 +54,7 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Find every passage of a text that stands in the documents, with its sources."""
-    from tasks.provenance.trace import TraceOptions, Tracer, render
+    from tasks.provenance.tracing.trace import TraceOptions, Tracer, render
 
     given = sum([bool(text), file is not None, batch is not None])
     require(given == 1, "give one of TEXT, --file and --batch")
@@ -78,13 +78,13 @@ def why(
     require(known, f"{kind}: starts no chain back; `suyuan impact {node}` leads the other way")
     home, lang = load_home(), chosen_language()
     if kind == "model":
-        from tasks.provenance.model_view import render_model
-        from tasks.provenance.model_why import explain_model
+        from tasks.provenance.lineage.model_view import render_model
+        from tasks.provenance.lineage.model_why import explain_model
 
         model = explain_model(home, node)
         _show(asdict(model), lambda: render_model(model, lang), as_json=as_json)
         return
-    from tasks.provenance.why import explain, render
+    from tasks.provenance.lineage.why import explain, render
 
     answer = explain(node.removeprefix("answer:"), home)
     _show(asdict(answer), lambda: render(answer, lang=lang), as_json=as_json)
@@ -92,8 +92,8 @@ def why(
 
 def impact(node: Node, as_json: Json = False) -> None:
     """Print what a source, document or licence has touched: certain and possible apart."""
-    from tasks.provenance.impact import impact as find_impact
-    from tasks.provenance.impact_view import render
+    from tasks.provenance.lineage.impact import impact as find_impact
+    from tasks.provenance.lineage.impact_view import render
     from tasks.provenance.revocation.standing import render_standing, revocations_of
 
     home, lang = load_home(), chosen_language()
@@ -140,14 +140,14 @@ def verify(
     """Prove an answer, a proof file, or everything stored, from the original bytes."""
     require(bool(target) != everything, "give either an answer, a proof file, or --all")
     if offline:
-        from tasks.provenance.bundle import verify_file
+        from tasks.provenance.proof.bundle import verify_file
 
         require(bool(target), "--offline needs a file")
         require(bool(key), "--offline needs --key: the public key, obtained separately")
         read_bytes(Path(target))  # an error that names it
         report: Any = verify_file(Path(target), key)
     else:
-        from tasks.provenance.verify import verify_all, verify_answer
+        from tasks.provenance.verification.verify import verify_all, verify_answer
 
         answer = _answer_id(target)
         home = load_home()
@@ -210,7 +210,7 @@ def _exported(kind: str, node: str, since: Path | None) -> bytes:
 
         return certificate_file(home, node)
     if kind == "consistency":
-        from tasks.provenance.signed_files import make_consistency
+        from tasks.provenance.proof.signed_files import make_consistency
 
         require(since is not None, "consistency needs --since OLD_HEAD_FILE")
         return make_consistency(
@@ -228,7 +228,7 @@ def _send(node: str, url: str) -> None:
 def rotate_key(as_json: Json = False) -> None:
     """Sign with a new key from now on; the old one endorses it in the ledger."""
     from storage.transparency import Tree
-    from tasks.provenance.bundle import keyring_of
+    from tasks.provenance.proof.bundle import keyring_of
 
     home = load_home()
     keys = keyring_of(home)
@@ -254,8 +254,8 @@ def trust(
         run_flow("trust", {}, deploy=deploy, as_json=as_json)
         return
     from tasks.provenance.revocation.standing import render_standing, revocations_of
-    from tasks.provenance.trust import trust_of
-    from tasks.provenance.trust_view import render_trust
+    from tasks.provenance.trust.assessment import trust_of
+    from tasks.provenance.trust.view import render_trust
 
     home = load_home()
     if value is not None or lift:
@@ -279,7 +279,7 @@ def feedback(
     as_json: Json = False,
 ) -> None:
     """Say whether an answer was good; it counts for the trust of its sources."""
-    from tasks.provenance.trust import give_feedback
+    from tasks.provenance.trust.assessment import give_feedback
 
     given = give_feedback(load_home(), answer, accept=accept, who=who or _user(), why=why)
     verdict = "accepted" if accept else "rejected"

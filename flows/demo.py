@@ -32,8 +32,8 @@ def run_demo(settings: Settings, *, lang: str, once: bool) -> dict[str, Any]:
 def _run(settings: Settings, stages: Stages, servers: StackStatus) -> dict[str, Any]:
     from flows.launch import run_here
     from infra.settings import home
-    from tasks.provenance.verify import verify_answer
-    from tasks.provenance.why import explain, render
+    from tasks.provenance.lineage.why import explain, render
+    from tasks.provenance.verification.verify import verify_answer
 
     with stages.stage("ingest"):
         source = {"name": "python-env", "python_env": True, "distributions": list(DISTRIBUTIONS)}

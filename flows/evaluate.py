@@ -18,8 +18,8 @@ from tasks.evaluate.report import EvaluateReport, retrieval_report, score_labell
 from tasks.evaluate.retrieval import MODES, Mode
 from tasks.evaluate.sets import read_licences, read_sensitivity
 from tasks.features import steps as features
-from tasks.provenance.licence_eval import evaluate_licences
-from tasks.provenance.sensitivity_eval import evaluate_sensitivity
+from tasks.provenance.licences.evaluation import evaluate_licences
+from tasks.provenance.sensitivity.evaluation import evaluate_sensitivity
 
 DETECTORS = {
     "licences": (read_licences, evaluate_licences),

@@ -15,7 +15,7 @@ from tasks.provenance.influence import pipeline, scoring
 from tasks.provenance.influence.plots import write_chart
 from tasks.provenance.influence.report import InfluenceReport, influence_report
 from tasks.provenance.influence.samples import Cut
-from tasks.provenance.policy import load_policy
+from tasks.provenance.policy.decisions import load_policy
 
 draw = task(name="draw-samples", cache_policy=NO_CACHE)(pipeline.draw)
 train = task(name="train-proxy", cache_policy=NO_CACHE)(pipeline.train)

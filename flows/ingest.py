@@ -14,10 +14,10 @@ from tasks.ingest import steps
 from tasks.ingest.pipeline import IngestJob
 from tasks.ingest.report import IngestReport, report_of
 from tasks.ingest.sources import SourceSpec
-from tasks.provenance.licences import tag_licence
-from tasks.provenance.policy import load_policy, refusal_to_index
+from tasks.provenance.licences.detection import tag_licence
+from tasks.provenance.policy.decisions import load_policy, refusal_to_index
 from tasks.provenance.revocation.gate import admit
-from tasks.provenance.sensitivity import tag_sensitivity
+from tasks.provenance.sensitivity.detection import tag_sensitivity
 
 
 class IngestParams(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from infra.settings import Settings, home
 from infra.tracking import tracked
 from tasks.provenance import steps
-from tasks.provenance.summary import markdown_of, metrics_of, refuse_damage
+from tasks.provenance.verification.summary import markdown_of, metrics_of, refuse_damage
 
 
 class ProvenanceParams(BaseModel):

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from infra.settings import Settings, home
 from infra.tracking import tracked
 from tasks.provenance import steps
-from tasks.provenance.trust_score import SourceTrust
-from tasks.provenance.trust_view import (
+from tasks.provenance.trust.score import SourceTrust
+from tasks.provenance.trust.view import (
     render_trust,
     trust_metrics,
     trust_rows,

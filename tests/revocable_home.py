@@ -23,7 +23,7 @@ from tasks.features.stages import (
     store_statistics,
 )
 from tasks.provenance.revocation.work import Tools
-from tasks.provenance.span_index import update_span_index
+from tasks.provenance.tracing.span_index import update_span_index
 from tasks.shared.engine import SerialEngine
 from tasks.shared.quarantine import keep_rejects
 from tests.fakes import FakeEncoder, load_fake, new_home, put_documents

@@ -4,12 +4,12 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from storage.home import Home
-from tasks.provenance.report import VerifyReport
 from tasks.provenance.revocation.run import Request, Revoked, perform, revoke
 from tasks.provenance.revocation.work import Detail, Tools, Work
-from tasks.provenance.span_index import Progress, SpanUpdate, update_span_index
-from tasks.provenance.trust import SourceTrust, refresh_trust
-from tasks.provenance.verify import verify_all
+from tasks.provenance.tracing.span_index import Progress, SpanUpdate, update_span_index
+from tasks.provenance.trust.assessment import SourceTrust, refresh_trust
+from tasks.provenance.verification.report import VerifyReport
+from tasks.provenance.verification.verify import verify_all
 
 
 @task(name="verify-everything", cache_policy=NO_CACHE)

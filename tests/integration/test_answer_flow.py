@@ -3,7 +3,7 @@
 import pytest
 
 from infra.settings import Settings, home
-from tasks.provenance.verify import verify_answer
+from tasks.provenance.verification.verify import verify_answer
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 

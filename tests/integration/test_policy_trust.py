@@ -3,9 +3,9 @@
 import pytest
 
 from infra.settings import Settings, home
-from tasks.provenance.policy_file import load_policy
-from tasks.provenance.trust import trust_of
-from tasks.provenance.trust_view import write_trust_chart
+from tasks.provenance.policy.file import load_policy
+from tasks.provenance.trust.assessment import trust_of
+from tasks.provenance.trust.view import write_trust_chart
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 

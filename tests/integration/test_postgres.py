@@ -14,8 +14,8 @@ from storage.home import Home
 from storage.ledger import Ledger
 from storage.ledger_engine import writing
 from storage.records import Answer, Citation, Exposure, Part
-from tasks.provenance.impact import impact
-from tasks.provenance.model_why import explain_model
+from tasks.provenance.lineage.impact import impact
+from tasks.provenance.lineage.model_why import explain_model
 
 pytestmark = pytest.mark.server
 

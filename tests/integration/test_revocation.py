@@ -22,7 +22,7 @@ from tasks.provenance.revocation.plan import make_plan, plan_json, read_plan
 from tasks.provenance.revocation.run import STEPS, Request, revoke
 from tasks.provenance.revocation.scope import parse_scope
 from tasks.provenance.revocation.work import desk, keyring
-from tasks.provenance.verify import verify_all
+from tasks.provenance.verification.verify import verify_all
 from tests.revocable_home import (
     ALPHA,
     BETA,

@@ -19,7 +19,7 @@ from storage.fingerprints import fingerprint, spellings
 from tasks.provenance.revocation.certificate import certificate_of
 from tasks.provenance.revocation.run import STEPS, Request, revoke
 from tasks.provenance.revocation.scope import parse_scope
-from tasks.provenance.verify import verify_all
+from tasks.provenance.verification.verify import verify_all
 from tests.fakes import new_home
 from tests.revocable_home import ALPHA, BETA, CHINESE, SECRET, fill, searcher, tools_for
 

@@ -7,8 +7,8 @@ import pytest
 
 from flows.launch import run_here
 from infra.settings import Settings, home
-from tasks.provenance.verify import verify_all, verify_answer
-from tasks.provenance.why import explain, render
+from tasks.provenance.lineage.why import explain, render
+from tasks.provenance.verification.verify import verify_all, verify_answer
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 MAX_TASK_RUNS = 50

@@ -23,8 +23,8 @@ def folder_of(name):
 
 
 def test_altered_passages_are_found_and_random_words_are_not(benchmark, tmp_path):
-    from tasks.provenance.span_index import update_span_index
-    from tasks.provenance.trace_eval import evaluate_trace
+    from tasks.provenance.tracing.evaluation import evaluate_trace
+    from tasks.provenance.tracing.span_index import update_span_index
 
     folder = folder_of("docs-multilicense")
     store = benchmark.home_of(tmp_path, str(folder / "docs.jsonl.gz"))
@@ -43,7 +43,7 @@ def test_author_and_work_of_a_chinese_line_are_found_in_either_script(kind, benc
 
     from opencc import OpenCC
 
-    from tasks.provenance.trace_eval import Line, evaluate_lines
+    from tasks.provenance.tracing.evaluation import Line, evaluate_lines
 
     store, poems = classics
     lines = {"lines": benchmark.lines_of, "verses": benchmark.verses_of}[kind](poems)
@@ -56,7 +56,7 @@ def test_author_and_work_of_a_chinese_line_are_found_in_either_script(kind, benc
 @pytest.fixture(scope="module")
 def classics(benchmark, tmp_path_factory):
     """A home with poems in both scripts, indexed."""
-    from tasks.provenance.span_index import update_span_index
+    from tasks.provenance.tracing.span_index import update_span_index
 
     place = tmp_path_factory.mktemp("classics")
     folder = folder_of("chinese-classics")

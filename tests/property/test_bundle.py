@@ -19,8 +19,8 @@ from storage.ledger_schema import hash_row
 from storage.merkle import node_hash
 from storage.tiles import entry_leaf
 from storage.transparency import TreeHead, head_statement
-from tasks.provenance.bundle import keyring_of, make_bundle, verify_bundle
-from tasks.provenance.bundle_format import Bundle, check_of, pack
+from tasks.provenance.proof.bundle import keyring_of, make_bundle, verify_bundle
+from tasks.provenance.proof.bundle_format import Bundle, check_of, pack
 from tests.stored_home import fill_home
 
 MILLION = 1 << 20

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from storage.digest import sha256_hex
 from storage.records import Answer, Citation
-from tasks.provenance.grades import grade_answer
-from tasks.provenance.span_index import update_span_index
+from tasks.provenance.lineage.grades import grade_answer
+from tasks.provenance.tracing.span_index import update_span_index
 from tests.stored_home import CASES, NOW, SENTENCES, fill_home
 
 TEXTS = [extraction.text for _, extraction in CASES.values()]

@@ -4,8 +4,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from license_expression import get_spdx_licensing
 
-from tasks.provenance.licence_names import known
-from tasks.provenance.licences import find_licence, normalise
+from tasks.provenance.licences.detection import find_licence, normalise
+from tasks.provenance.licences.names import known
 
 SPDX = get_spdx_licensing()
 IDS = ["MIT", "Apache-2.0", "BSD-3-Clause", "GPL-2.0-only", "GPL-3.0-or-later", "CC-BY-SA-4.0"]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.provenance.policy import combine, decide, default_policy
-from tasks.provenance.policy_table import USES, VERDICTS
+from tasks.provenance.policy.decisions import combine, decide, default_policy
+from tasks.provenance.policy.table import USES, VERDICTS
 
 LEAVES = (
     "MIT", "CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-ND-4.0", "GFDL-1.3-only",

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.provenance.sensitive_spans import Found, digit_places, settle, token_places
-from tasks.provenance.sensitivity import KINDS, find_sensitive
+from tasks.provenance.sensitivity.detection import KINDS, find_sensitive
+from tasks.provenance.sensitivity.spans import Found, digit_places, settle, token_places
 
 ITEMS = st.sampled_from(
     [

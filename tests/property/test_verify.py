@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tasks.provenance.verify import verify_all
+from tasks.provenance.verification.verify import verify_all
 from tests.stored_home import fill_home
 
 

@@ -15,7 +15,7 @@ from tasks.provenance.audit.records import (
     Portion,
     Unsourced,
 )
-from tasks.provenance.grades import GradedEvidence, GradedSentence, grade_answer
+from tasks.provenance.lineage.grades import GradedEvidence, GradedSentence, grade_answer
 
 MOST_NAMED = 100
 """Sentences without source that are named; all are counted."""

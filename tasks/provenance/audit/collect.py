@@ -6,7 +6,7 @@ from storage.ledger_rows import now
 from storage.revoked import source_names
 from tasks.provenance.audit.answers import audit_answers
 from tasks.provenance.audit.records import Audit, HeadsKept, TrustLine
-from tasks.provenance.model_why import explain_model
+from tasks.provenance.lineage.model_why import explain_model
 
 MOST_ANSWERS = 1_000
 

@@ -12,7 +12,7 @@ from html import escape
 from storage.models import Share
 from tasks.provenance.audit.records import AnswersAudit, Audit, Portion
 from tasks.provenance.audit.words import Words
-from tasks.provenance.model_records import ModelExplanation
+from tasks.provenance.lineage.model_records import ModelExplanation
 
 MOST_BARS = 20
 

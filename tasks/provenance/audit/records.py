@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from storage.revocations import Revocation
-from tasks.provenance.model_records import ModelExplanation
+from tasks.provenance.lineage.model_records import ModelExplanation
 
 NO_SOURCE = "none"
 """Name of the part for which no source was found."""

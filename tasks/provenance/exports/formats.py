@@ -10,7 +10,7 @@ from storage.dsse import encode64
 from storage.errors import InputError
 from storage.files import explained, write_atomic
 from storage.home import Home
-from tasks.provenance.bundle import head_bytes, keyring_of, make_bundle
+from tasks.provenance.proof.bundle import head_bytes, keyring_of, make_bundle
 
 
 def export(home: Home, node: str, kind: str) -> dict[str, Any] | list[dict[str, Any]]:

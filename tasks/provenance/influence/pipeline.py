@@ -43,7 +43,7 @@ from tasks.provenance.influence.scoring import (
 )
 from tasks.provenance.influence.store import index_root, write_index
 from tasks.provenance.influence.totals import Effect, Total, leave_out, totals
-from tasks.provenance.policy import Policy, select_for_training
+from tasks.provenance.policy.decisions import Policy, select_for_training
 
 Floats = NDArray[np.float64]
 NAME = "influence-proxy"

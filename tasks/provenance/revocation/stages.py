@@ -16,7 +16,7 @@ from storage.schemas import VECTOR_DIM
 from storage.snapshots import record_purge, record_snapshot
 from tasks.provenance.revocation.kept import explained_by, kept_blobs, kept_words
 from tasks.provenance.revocation.work import Detail, Work
-from tasks.provenance.span_index import record_segments
+from tasks.provenance.tracing.span_index import record_segments
 
 DOCUMENT_TABLES = ("documents", "chunks", "counts", "vectors", "quarantine")
 """In this order: what begins meanwhile finds no document to compute anything from."""

@@ -13,8 +13,14 @@ from storage.attest import Keyring, key_id
 from storage.digest import canonical_json
 from storage.errors import CorruptError, InputError, MissingError, NotFoundError
 from storage.transparency import Tree
-from tasks.provenance.bundle import head_bytes, keyring_of, make_bundle, verify_bundle, verify_file
-from tasks.provenance.signed_files import make_consistency, verify_signed
+from tasks.provenance.proof.bundle import (
+    head_bytes,
+    keyring_of,
+    make_bundle,
+    verify_bundle,
+    verify_file,
+)
+from tasks.provenance.proof.signed_files import make_consistency, verify_signed
 from tests.stored_home import fill_home
 
 NAMES = ["plain.md", "page.html", "old.txt", "paper.pdf"]

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from infra.settings import Settings
-from tasks.provenance.licence_eval import evaluate_licences
-from tasks.provenance.sensitivity_eval import evaluate_sensitivity, overlaps_half
+from tasks.provenance.licences.evaluation import evaluate_licences
+from tasks.provenance.sensitivity.evaluation import evaluate_sensitivity, overlaps_half
 from tasks.provenance.share import share
 
 

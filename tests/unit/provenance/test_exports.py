@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from storage.errors import InputError, NotFoundError
-from tasks.provenance.bundle import verify_file
 from tasks.provenance.exports.formats import export, export_bytes, write_export
 from tasks.provenance.exports.openlineage import run_events, run_uuid, send, write_events
+from tasks.provenance.proof.bundle import verify_file
 from tests.exported_home import home_with_model
 from tests.fakes import new_home
 from tests.stored_home import CASES

@@ -9,9 +9,9 @@ import pytest
 from storage.digest import sha256_hex
 from storage.records import Answer, Exposure
 from storage.schemas import DOCUMENTS
-from tasks.provenance.grades import answer_sentences, grade_answer
-from tasks.provenance.span_index import update_span_index
-from tasks.provenance.why import explain, render
+from tasks.provenance.lineage.grades import answer_sentences, grade_answer
+from tasks.provenance.lineage.why import explain, render
+from tasks.provenance.tracing.span_index import update_span_index
 from tests.stored_home import NOW, document_row
 
 MODEL = "small"

@@ -7,7 +7,7 @@ import pytest
 from storage.errors import InputError, NotFoundError
 from storage.records import Exposure
 from storage.spans.index import Passage
-from tasks.provenance.impact import impact, render
+from tasks.provenance.lineage.impact import impact, render
 from tests.stored_home import NOW
 
 FACTS = {"path": "/m", "sha256": "ab", "run_id": "r1", "trained_on": "snap:documents@1"}

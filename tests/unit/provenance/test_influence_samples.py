@@ -14,7 +14,7 @@ from tasks.provenance.influence.samples import (
     cut_documents,
     encode_texts,
 )
-from tasks.provenance.policy import decide, default_policy
+from tasks.provenance.policy.decisions import decide, default_policy
 from tests.influence_home import WORDS, story
 
 CUT = Cut(window=9, per_document=3, held_out=1, vocabulary=300)

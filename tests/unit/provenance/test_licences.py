@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from storage.records import Extraction, RawDocument
-from tasks.provenance.licence_texts import find_texts
-from tasks.provenance.licences import find_licence, match_text, normalise, tag_licence
+from tasks.provenance.licences.detection import find_licence, match_text, normalise, tag_licence
+from tasks.provenance.licences.texts import find_texts
 
 MIT = """Copyright (c) 2026 A. Person
 

@@ -8,7 +8,7 @@ import pytest
 from storage.errors import NotFoundError
 from storage.home import Home
 from storage.records import Exposure
-from tasks.provenance.model_why import RevokedSource, explain_model, render_model
+from tasks.provenance.lineage.model_why import RevokedSource, explain_model, render_model
 
 NODE = "model:tiny@3"
 

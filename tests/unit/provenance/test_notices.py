@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.provenance.notices import licence_name, licence_url, owed_notices
-from tasks.provenance.policy import default_policy
+from tasks.provenance.policy.decisions import default_policy
+from tasks.provenance.policy.notices import licence_name, licence_url, owed_notices
 
 POLICY = default_policy()
 

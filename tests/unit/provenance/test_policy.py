@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from storage.errors import InputError, MissingError
-from tasks.provenance.policy import (
+from tasks.provenance.policy.decisions import (
     combine,
     decide,
     default_policy,
@@ -14,8 +14,8 @@ from tasks.provenance.policy import (
     refusal_to_index,
     select_for_training,
 )
-from tasks.provenance.policy_file import parse_policy
-from tasks.provenance.policy_table import USES
+from tasks.provenance.policy.file import parse_policy
+from tasks.provenance.policy.table import USES
 
 UNKNOWN_ROW = """
 [[family]]

@@ -3,7 +3,7 @@
 import pytest
 
 from storage.records import Extraction, RawDocument
-from tasks.provenance.sensitivity import KINDS, find_sensitive, tag_sensitivity
+from tasks.provenance.sensitivity.detection import KINDS, find_sensitive, tag_sensitivity
 
 ITEMS = {
     "write to anna.b+news@mail.example.org today": (

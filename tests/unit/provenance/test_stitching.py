@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from storage.spans.units import Units
-from tasks.provenance.stitching import Match, may_join, stitch
+from tasks.provenance.tracing.stitching import Match, may_join, stitch
 
 
 def units(text: str) -> Units:

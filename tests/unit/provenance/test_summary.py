@@ -3,8 +3,8 @@
 import pytest
 
 from storage.errors import CorruptError
-from tasks.provenance.summary import markdown_of, metrics_of, refuse_damage
-from tasks.provenance.verify import verify_all
+from tasks.provenance.verification.summary import markdown_of, metrics_of, refuse_damage
+from tasks.provenance.verification.verify import verify_all
 
 
 def test_a_sound_home_is_not_refused(stored):

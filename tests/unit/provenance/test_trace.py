@@ -8,10 +8,10 @@ import pytest
 
 from storage.errors import InputError, MissingError
 from storage.schemas import DOCUMENTS
-from tasks.provenance.coverage import coverage
-from tasks.provenance.span_index import update_span_index
-from tasks.provenance.trace import TraceOptions, render, trace_text
-from tasks.provenance.verify import verify_all
+from tasks.provenance.tracing.coverage import coverage
+from tasks.provenance.tracing.span_index import update_span_index
+from tasks.provenance.tracing.trace import TraceOptions, render, trace_text
+from tasks.provenance.verification.verify import verify_all
 from tests.stored_home import document_row, fill_home, home_below
 
 SHORT = TraceOptions(min_units=3)

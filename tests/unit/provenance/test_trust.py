@@ -9,13 +9,13 @@ import pytest
 from storage.errors import NotFoundError
 from storage.records import Answer, Citation, Reject
 from storage.schemas import CHUNKS, DOCUMENTS
-from tasks.provenance import trust_claims
-from tasks.provenance.trust import give_feedback, refresh_trust, render_trust, trust_of
-from tasks.provenance.trust_claims import compare_claims
-from tasks.provenance.trust_evidence import gather
-from tasks.provenance.trust_score import WEIGHTS, Component, score
-from tasks.provenance.trust_view import trust_metrics, trust_rows
-from tasks.provenance.why import explain, render
+from tasks.provenance.lineage.why import explain, render
+from tasks.provenance.trust import claims
+from tasks.provenance.trust.assessment import give_feedback, refresh_trust, render_trust, trust_of
+from tasks.provenance.trust.claims import compare_claims
+from tasks.provenance.trust.evidence import gather
+from tasks.provenance.trust.score import WEIGHTS, Component, score
+from tasks.provenance.trust.view import trust_metrics, trust_rows
 from tasks.shared.quarantine import keep_rejects
 from tests.fakes import new_home
 
@@ -113,7 +113,7 @@ def test_line_breaks_case_and_pieces_do_not_matter():
 
 
 def test_the_number_of_statements_is_bounded_and_the_sample_is_the_same_in_all_sources(monkeypatch):
-    monkeypatch.setattr(trust_claims, "MAX_STATEMENTS", 60)
+    monkeypatch.setattr(claims, "MAX_STATEMENTS", 60)
     names = [f"{a}{b}{c}" for a in "abcdef" for b in "ghijk" for c in "lmn"]
     texts = [f"The village of {name * 3} by the great river has 17 houses." for name in names]
     found = compare(a=texts, b=texts)

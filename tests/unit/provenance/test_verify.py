@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import NotFoundError
-from tasks.provenance.verify import verify_all, verify_answer
+from tasks.provenance.verification.verify import verify_all, verify_answer
 
 
 def nodes(report):

@@ -7,8 +7,8 @@ import pytest
 from storage import attest
 from storage.answer_stream import stored_answers
 from storage.transparency import Tree
-from tasks.provenance.bundle import keyring_of
-from tasks.provenance.verify import verify_all
+from tasks.provenance.proof.bundle import keyring_of
+from tasks.provenance.verification.verify import verify_all
 
 
 @pytest.fixture(autouse=True)

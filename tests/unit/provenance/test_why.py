@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from storage.records import Answer
-from tasks.provenance.why import explain, render
+from tasks.provenance.lineage.why import explain, render
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from storage.errors import NotFoundError
 from storage.purging import affected_parts, matching_rows, purge_rows
 from storage.schemas import CHUNKS, QUARANTINE
 from storage.snapshots import record_purge, record_snapshot
-from tasks.provenance.report import Tally
-from tasks.provenance.stored import check_table
+from tasks.provenance.verification.report import Tally
+from tasks.provenance.verification.stored import check_table
 from tests.fakes import Killed, new_home
 
 BY = "revocation:r1"

@@ -1,0 +1,1 @@
+"""Sensitivity: personal data and secrets in a text, by kind and place."""

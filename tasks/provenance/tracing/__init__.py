@@ -1,0 +1,1 @@
+"""Tracing: the passages of any text that live documents hold, proven by their bytes."""

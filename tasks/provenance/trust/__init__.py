@@ -1,0 +1,1 @@
+"""Trust: how far a source is trusted, from evidence, with every component shown."""

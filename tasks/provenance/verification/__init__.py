@@ -1,0 +1,1 @@
+"""Verification: everything stored, and every citation, read again and compared."""
