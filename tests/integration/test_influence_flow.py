@@ -11,7 +11,7 @@ from tests.influence_home import WORDS, fill_home
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
-SMALL = {"max_documents": 10, "per_document": 3, "epochs": 4, "companions": 0, "subsets": 10}
+SMALL = {"max_documents": 10, "per_document": 3, "epochs": 4, "companions": 1, "subsets": 10}
 
 
 @pytest.fixture(scope="module")
