@@ -89,7 +89,11 @@ class TrustRecords:
         return scores[0] if scores else None
 
     def override(self, source: str, trust: float, who: str, why: str) -> None:
-        """Set the trust of a source by hand; it holds until it is lifted or set again."""
+        """Set the trust of a source by hand; it holds until it is lifted or set again.
+
+        InputError when the source was revoked: its trust counts for nothing any more.
+        """
+        self._refuse_revoked(source)
         self._decide(source, trust, "set", who, why)
 
     def lift(self, source: str, who: str, why: str) -> None:
@@ -164,6 +168,19 @@ class TrustRecords:
             names = connection.execute(sa.select(table.c.name).order_by(table.c.name)).scalars()
             way_out = f"There are: {', '.join(names) or 'none'}"
         raise NotFoundError("no such source", item=f"source:{source}", way_out=way_out)
+
+    def _refuse_revoked(self, source: str) -> None:
+        table = schema.source
+        query = sa.select(table.c.status).where(table.c.name == source)
+        with reading(self.url) as connection:
+            status = connection.execute(query).scalar()
+        if status == "revoked":
+            raise InputError(
+                "was revoked, so its trust counts for nothing",
+                item=f"source:{source}",
+                way_out=f"`suyuan trust {source}` shows by what; "
+                "with a new right to it, ingest it under another name",
+            )
 
     def _scores(self, source: str, limit: int | None = None) -> list[Score]:
         table = schema.trust

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from storage.errors import MissingError
 from storage.home import Home
 from storage.trust import Override, Verdict
 from tasks.provenance.trust.evidence import gather
@@ -46,8 +47,17 @@ def trust_of(home: Home, source: str = "") -> dict[str, SourceTrust]:
 
 
 def give_feedback(home: Home, answer_id: str, *, accept: bool, who: str, why: str) -> str:
-    """Record what a person thinks of an answer and give its id; NotFoundError without the answer."""
+    """Record what a person thinks of an answer and give its id.
+
+    NotFoundError without the answer; MissingError when it was erased: nobody can judge it any more.
+    """
     found = home.ledger.answer(answer_id)
+    if found.state == "erased":
+        raise MissingError(
+            f"was erased ({found.stale_reason}), so it can no longer be judged",
+            item=f"answer:{found.answer_id}",
+            way_out="Ask the question again, and judge the new answer",
+        )
     verdict: Verdict = "accepted" if accept else "rejected"
     home.trust_records.feedback(found.answer_id, verdict, who, why)
     return found.answer_id

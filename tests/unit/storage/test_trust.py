@@ -71,6 +71,14 @@ def test_an_override_needs_who_and_why_and_a_known_source(trust):
         trust.lift("docs", "me", "x")
 
 
+def test_a_revoked_source_takes_no_override_and_nothing_is_written(ledger, trust):
+    ledger.set_source_status("docs", "revoked")
+    before = ledger.head()
+    with pytest.raises(InputError, match=r"source:docs: was revoked.*another name"):
+        trust.override("docs", 0.9, "me", "x")
+    assert ledger.head() == before
+
+
 def test_feedback_is_kept_in_order(trust):
     trust.feedback("answer:01A", "accepted", "me", "right")
     trust.feedback("01A", "rejected", "you", "wrong")
