@@ -13,7 +13,7 @@ from infra.messages import language
 from infra.settings import Settings, home
 from infra.tracking import tracked
 from tasks.provenance.audit.collect import MOST_ANSWERS, collect
-from tasks.provenance.audit.summary import markdown_of, metrics_of, write_pages
+from tasks.provenance.audit.summary import markdown_of, metrics_of, text_of, write_pages
 
 gather = task(name="collect-audit", cache_policy=NO_CACHE)(collect)
 
@@ -38,6 +38,12 @@ class AuditReport(BaseModel):
     figures: dict[str, float]
     revocations: list[dict[str, Any]]
     """Those that are not done."""
+
+    def text(self, lang: str) -> str:
+        """Render for a terminal, in English or Chinese."""
+        files = f"{self.page}, {self.data}" if self.page else ""
+        place = ("page", files) if files else ("run", self.run_id)
+        return text_of(self.subject, self.figures, self.revocations, place, lang)
 
 
 @flow(name="audit")

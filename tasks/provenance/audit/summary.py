@@ -1,11 +1,13 @@
 """An audit as figures, as Markdown and as files."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from storage.errors import InputError
 from storage.files import explained, write_atomic
 from tasks.provenance.audit.page import html_page, json_page
 from tasks.provenance.audit.records import Audit, Portion
+from tasks.provenance.audit.words import Words
 
 
 def write_pages(audit: Audit, page: Path, lang: str) -> tuple[Path, Path]:
@@ -47,6 +49,28 @@ def metrics_of(audit: Audit) -> dict[str, float]:
     return figures
 
 
+def text_of(
+    subject: str,
+    figures: Mapping[str, float],
+    revocations: Iterable[Mapping[str, str]],
+    place: tuple[str, str],
+    lang: str,
+) -> str:
+    """Say the figures in lines, in English or Chinese; place is where to look: a word, its value."""
+    words = Words(lang)
+    lines = []
+    for name, value in figures.items():
+        shown = f"{value:.1%}" if name.startswith("share_") else f"{value:,.0f}"
+        lines.append(f"├─ {words[_WORD_OF.get(name, name)]}{words['is']}{shown}")
+        if name == "open_revocations":
+            lines += [
+                f"│    {one['scope']}: {words.name(one['state'])} ({one['id']})"
+                for one in revocations
+            ]
+    head = f"{words['title']}{words['is']}{words.name(subject)}"
+    return "\n".join([head, *lines, f"└─ {words[place[0]]}{words['is']}{place[1]}"])
+
+
 def markdown_of(audit: Audit) -> str:
     """Say in Markdown what was found."""
     rows = "\n".join(f"| {name} | {value:g} |" for name, value in metrics_of(audit).items())
@@ -66,3 +90,8 @@ def _shares(title: str, found: tuple[Portion, ...]) -> str:
 
 
 _SHOWN = 10
+_WORD_OF = {
+    "open_revocations": "revocations",
+    "answers": "audited",
+    "sentences_without_source": "unsourced",
+}

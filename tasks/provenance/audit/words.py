@@ -79,6 +79,13 @@ _WORDS: dict[str, tuple[str, str]] = {
     "running": ("running", "进行中"),
     "failed": ("failed", "失败"),
     "live": ("live", "有效"),
+    "stale_answers": ("stale answers", "过期回答"),
+    "share_quoted": ("bytes quoted", "引用原文的字节"),
+    "share_cited": ("bytes cited", "引证的字节"),
+    "revoked_documents": ("documents revoked since", "此后被撤销的文档"),
+    "unsigned_entries": ("log entries not signed yet", "尚未签名的日志条目"),
+    "page": ("page", "页面"),
+    "is": (": ", "："),
     "purged": ("purged", "已清除"),
 }
 

@@ -190,8 +190,9 @@ def _text(
 
 
 def _licence_words(licence: str) -> str:
-    inside = ", ".join(filter(None, (licence, licence_url(licence))))
-    return f"{licence_name(licence)} ({inside})"
+    name, url = licence_name(licence), licence_url(licence)
+    inside = ", ".join(filter(None, (licence if licence != name else "", url)))
+    return f"{name} ({inside})" if inside else name
 
 
 def _hints(decision: Decision, lang: int) -> Iterator[str]:

@@ -24,9 +24,9 @@ _EVIDENCE = {
         "与其他来源共有的 {n} 条陈述中有 {hits} 条不一致",
     ),
     "age": (
-        "half of {n} documents are older than {years} years; {dated} have a date of publication, "
+        "the median age is {age}; {dated} of {n} documents have a date of publication, "
         "the others count from when they were fetched",
-        "{n} 篇文档的年龄中位数为 {years} 年；{dated} 篇有发布日期，其余自采集时计",
+        "年龄中位数{age}；{n} 篇文档中有 {dated} 篇有发布日期，其余自采集时计",
     ),
     "licences": (
         "{hits} of {n} documents state their licence in a header, a file or their metadata",
@@ -42,6 +42,8 @@ _EVIDENCE = {
     ),
 }
 _EXAMPLE = (": “{example}”, but {other_source}: “{other}”", "：“{example}”，而 {other_source}：“{other}”")  # fmt: skip
+_AGE = ("{years} years", "为 {years} 年")
+_YOUNG = ("under a month", "不到一个月")
 _NO_EVIDENCE = ("no evidence, not counted", "无证据，不计入")
 _BY = {
     "declared": ("as stated at ingestion", "采集时声明"),
@@ -67,7 +69,8 @@ def say_evidence(name: str, facts: Mapping[str, Fact], lang: str) -> str:
     sentence = _pick(_EVIDENCE[name], lang)
     if facts.get("example"):
         sentence += _pick(_EXAMPLE, lang)
-    return _printable(sentence.format_map(facts))
+    age = _pick(_AGE if facts.get("years") else _YOUNG, lang).format_map(facts)
+    return _printable(sentence.format_map({**facts, "age": age}))
 
 
 def render_trust(found: Mapping[str, SourceTrust], lang: str = "en") -> str:

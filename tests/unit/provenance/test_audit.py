@@ -176,6 +176,26 @@ def test_page_and_json_are_written_side_by_side(answers, tmp_path):
         write_pages(answers, tmp_path / "report.json", "en")
 
 
+def test_the_figures_are_said_in_lines_in_both_languages(home, answers):
+    from flows.audit import AuditReport
+
+    def said(audit, lang, **fields):
+        figures = {"figures": metrics_of(audit), "subject": audit.subject}
+        fields = {"page": "/o/audit.html", "data": "/o/audit.json", "revocations": [], **fields}
+        return AuditReport(run_id="01RUN", **figures, **fields).text(lang).splitlines()
+
+    english = said(answers, "en")
+    assert english[0] == "Provenance audit: stored answers"
+    assert {"├─ sentences: 5", "├─ Sentences without source: 1"} <= set(english)
+    assert f"├─ bytes quoted: {metrics_of(answers)['share_quoted']:.1%}" in english
+    assert english[-1] == "└─ page: /o/audit.html, /o/audit.json"
+    open_one = {"id": "01R", "scope": "source:docs", "state": "planned"}
+    assert "│    source:docs: 已计划 (01R)" in said(answers, "zh", revocations=[open_one])
+    kept = said(collect(home, "model:tiny@1"), "zh", page="", data="")
+    assert (kept[0], kept[-1]) == ("溯源审计：model:tiny@1", "└─ 运行：01RUN")
+    assert "├─ 样本：2" in kept
+
+
 def test_the_summary_names_licences_and_figures(answers):
     text = markdown_of(answers)
     assert "| sentences_without_source | 1 |" in text

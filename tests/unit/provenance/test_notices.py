@@ -88,6 +88,15 @@ def test_an_unknown_licence_is_shown_as_unknown(stored):
     assert "Ask its owner" in notice.text
 
 
+def test_a_licence_that_has_no_other_name_is_named_once(stored):
+    for licence, said in (
+        ("LicenseRef-ours", " LicenseRef-ours. Quoted"),
+        ("Vim", " Vim (https://spdx.org/licenses/Vim.html). Quoted"),
+    ):
+        (notice,) = owed_notices(stored.home, with_licence(stored, plain=licence), POLICY).notices
+        assert said in notice.text
+
+
 def test_other_words_are_said_to_be_other_words(stored):
     answer = with_licence(stored, plain="MIT")
     changed = replace(answer, citations=(replace(answer.citations[0], grade="cited"),))

@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from storage.errors import NotFoundError
+from storage.errors import MissingError, NotFoundError
 from storage.records import Answer, Citation, Reject
 from storage.schemas import CHUNKS, DOCUMENTS
 from tasks.provenance.lineage.why import explain, render
@@ -174,6 +174,15 @@ def test_feedback_on_an_answer_that_is_not_there_is_refused(home):
         give_feedback(home, "A9", accept=True, who="ana", why="")
 
 
+def test_feedback_on_an_erased_answer_is_refused_and_writes_nothing(home):
+    put(home, "a", ["one text"])
+    home.ledger.erase_answers([answer(home, 1, "a")], "revocation:X")
+    before = home.ledger.head()
+    with pytest.raises(MissingError, match=r"answer:A1: was erased \(revocation:X\)"):
+        give_feedback(home, "A1", accept=True, who="ana", why="")
+    assert home.ledger.head() == before
+
+
 # Recording and showing
 
 
@@ -215,6 +224,20 @@ def test_it_is_shown_in_english_and_chinese_and_documents_cannot_steer_the_termi
     assert "1 of 1 statements that other sources make too differ from theirs" in english
     assert "无证据，不计入" in chinese
     assert not {"\x1b", "\u202e"} & set(english + chinese)
+
+
+@pytest.mark.parametrize(
+    ("days", "english", "chinese"),
+    [
+        (0, "the median age is under a month; 0 of 1 documents", "年龄中位数不到一个月"),
+        (731, "the median age is 2.0 years; 0 of 1 documents", "年龄中位数为 2.0 年"),
+    ],
+)
+def test_the_age_of_documents_is_said_in_words(home, days, english, chinese):
+    put(home, "a", ["one text"], fetched=NOW - timedelta(days=days))
+    found = refresh_trust(home, "r", NOW)
+    assert english in render_trust(found)
+    assert chinese in render_trust(found, "zh")
 
 
 def test_before_the_first_refresh_it_says_what_was_stated(home):
