@@ -39,7 +39,7 @@ class Revocation:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A step that is done and will not be done again."""
+    """A step that is done."""
 
     step: str
     detail: Mapping[str, Any]
@@ -84,13 +84,12 @@ class Revocations:
             return [_revocation(dict(row)) for row in connection.execute(query).mappings()]
 
     def step_done(self, revocation_id: str, step: str, detail: Mapping[str, object]) -> None:
-        """Record that a step is done; the first record of a step stays."""
+        """Record that a step is done, and what it did; done again, the new record counts."""
         row: Row = {"revocation_id": revocation_id, "step": step, "state": "done"}
         row |= {"detail": json_text(detail), "finished_at": now()}
         with writing(self.url) as connection:
             found = _open_row(connection, revocation_id)
-            if step not in {done["step"] for done in _steps(connection, revocation_id)}:
-                record(connection, schema.revocation_step, [row])
+            record(connection, schema.revocation_step, [row])
             record(connection, schema.revocation, [{**found, "state": "running", "failure": ""}])
 
     def steps(self, revocation_id: str) -> Sequence[Step]:

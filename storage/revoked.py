@@ -35,6 +35,23 @@ def citations_of(url: str, doc_ids: Iterable[str]) -> list[CitedBy]:
     return sorted(found, key=lambda one: (one.answer_id, one.doc_id, one.source, one.grade))
 
 
+def answers_taken(url: str, by: str) -> dict[str, int]:
+    """Count the answers that something made stale, and those that it erased."""
+    table = schema.answer
+    query = sa.select(table.c.state, sa.func.count()).where(table.c.stale_reason == by)
+    with reading(url) as connection:
+        found = {row[0]: row[1] for row in connection.execute(query.group_by(table.c.state))}
+    return {state: int(found.get(state, 0)) for state in ("stale", "erased")}
+
+
+def places_taken(url: str, by: str) -> int:
+    """Count the places of documents that something revoked."""
+    table = schema.doc_source
+    query = sa.select(sa.func.count()).where(table.c.status_reason == by)
+    with reading(url) as connection:
+        return int(connection.execute(query).scalar_one())
+
+
 def answer_texts(url: str) -> Iterator[tuple[str, str]]:
     """Give id and all words of every answer: its text, its question."""
     table = schema.answer

@@ -7,6 +7,7 @@ from storage.byte_search import search_file
 from storage.errors import CorruptError, GateError, NotFoundError
 from storage.files import Files
 from storage.purging import matching_rows
+from storage.revoked import places_taken
 from tasks.provenance.revocation.kept import kept_blobs
 from tasks.provenance.revocation.work import Detail, Work
 
@@ -25,12 +26,14 @@ def trace_absence(work: Work) -> Detail:
 
 def erase_bytes(work: Work) -> Detail:
     """Delete the blobs, and what killed runs left of them; take titles and salts out of the ledger."""
-    blobs = work.home.blobs
-    present = [sha for sha in work.plan.blobs if blobs.has(sha)]
     for sha in work.plan.blobs:
-        blobs.delete(sha)
-    rows = work.home.ledger.erase_documents(work.plan.pairs, work.node)
-    return {"blobs": len(present), "leftovers": _delete_leftovers(work), "ledger_rows": rows}
+        work.home.blobs.delete(sha)
+    work.home.ledger.erase_documents(work.plan.pairs, work.node)
+    return {
+        "blobs": len(work.plan.blobs),
+        "leftovers": _delete_leftovers(work),
+        "ledger_rows": places_taken(work.home.ledger_url, work.node),
+    }
 
 
 def mark_models(work: Work) -> Detail:

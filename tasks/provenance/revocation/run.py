@@ -9,6 +9,7 @@ from storage.revocations import Revocation
 from storage.revoked import running_runs
 from storage.transparency import Tree
 from tasks.provenance.revocation import erasing, stages
+from tasks.provenance.revocation.attempts import together
 from tasks.provenance.revocation.certificate import sign_certificate
 from tasks.provenance.revocation.plan import Plan, make_plan, merged, not_stored
 from tasks.provenance.revocation.proof import prove_absence
@@ -108,11 +109,13 @@ def revoke(
         repeat_every_step(home, scope)
     revocation_id = home.revocations.open(scope, request.reason, request.who, plan.summary())
     work = Work(home=home, plan=plan, revocation_id=revocation_id, run_id=run_id, tools=tools)
+    did = {step.step: step.detail for step in home.revocations.steps(revocation_id)}
     try:
         for number, (name, _) in enumerate(STEPS):
             tools.progress(name, number, len(STEPS))
             if name not in done:
-                home.revocations.step_done(revocation_id, name, carry_out(name, work))
+                detail = together(name, did.get(name, {}), carry_out(name, work))
+                home.revocations.step_done(revocation_id, name, detail)
     except GateError as error:
         home.revocations.fail(revocation_id, str(error))
         raise

@@ -11,7 +11,7 @@ from storage.errors import CorruptError, NotFoundError
 from storage.files import Files
 from storage.fingerprints import WINDOW, Fingerprints, fingerprint, spellings, stride_for
 from storage.purging import purge_rows
-from storage.revoked import answer_texts, live_artifacts
+from storage.revoked import answer_texts, answers_taken, live_artifacts, places_taken
 from storage.schemas import VECTOR_DIM
 from storage.snapshots import record_purge, record_snapshot
 from tasks.provenance.revocation.kept import explained_by, kept_blobs, kept_words
@@ -35,11 +35,12 @@ def tombstone(work: Work) -> Detail:
     plan, home = work.plan, work.home
     if plan.scope.startswith("source:"):
         home.ledger.set_source_status(plan.scope.removeprefix("source:"), "revoked")
-    rows = home.ledger.erase_documents(plan.pairs, work.node)
+    home.ledger.erase_documents(plan.pairs, work.node)
+    home.index_store.tombstone(plan.documents)
     return {
         "spans": home.spans.tombstone(plan.texts) if plan.spans else 0,
-        "documents": home.index_store.tombstone(plan.documents),
-        "ledger_rows": rows,
+        "documents": len(plan.documents),
+        "ledger_rows": places_taken(home.ledger_url, work.node),
     }
 
 
@@ -75,11 +76,9 @@ def retract_answers(work: Work) -> Detail:
         for answer_id, words in answer_texts(work.home.ledger_url)
         if wanted.within(words.encode())
     }
-    stale = set(plan.cited) - holding
-    return {
-        "stale": ledger.mark_answers(sorted(stale), "stale", work.node),
-        "erased": ledger.erase_answers(sorted(holding.union(plan.quoted)), work.node),
-    }
+    ledger.mark_answers(sorted(set(plan.cited) - holding), "stale", work.node)
+    ledger.erase_answers(sorted(holding.union(plan.quoted)), work.node)
+    return dict(answers_taken(work.home.ledger_url, work.node))
 
 
 def rewrite_tables(work: Work) -> Detail:
