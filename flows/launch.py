@@ -1,6 +1,7 @@
 """Start a flow by its noun: in this process, or as its deployment."""
 
 import logging
+import re
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +11,8 @@ from infra.settings import Settings
 from storage.errors import InputError, SuyuanError, UnavailableError
 
 DEPLOYED_SECONDS_MAX = 24 * 3600
+_FAILED_WITH = re.compile(r"exception: [\w.]+: \[(SY\d{3})\]")
+"""How Prefect words the failure of a flow, with the code that our errors begin with."""
 
 
 def run_here(noun: str, fields: dict[str, object], settings: Settings) -> Any:
@@ -27,7 +30,10 @@ def run_here(noun: str, fields: dict[str, object], settings: Settings) -> Any:
 
 
 def run_deployed(noun: str, fields: dict[str, object], settings: Settings) -> Any:
-    """Run the deployment `<noun>/default` on the Prefect server and wait for its end."""
+    """Run the deployment `<noun>/default` on the Prefect server and wait for its end.
+
+    A run that failed with a deliberate error fails here with one of the same kind.
+    """
     from infra.stack import prefect_api
 
     if not prefect_api(settings):
@@ -44,12 +50,21 @@ def run_deployed(noun: str, fields: dict[str, object], settings: Settings) -> An
         raise TypeError("run_here and run_deployed are called outside an event loop")
     state = done.state
     if state is None or not state.is_completed():
-        raise SuyuanError(
+        raise _kind_of((state.message or "") if state else "")(
             f"the flow run ended as {f'{state.name}: {state.message}' if state else 'unknown'}",
             item=f"{noun}/default",
             way_out=f"Read its log: prefect flow-run logs {done.id}",
         )
     return {"flow_run": str(done.id), "state": state.name}
+
+
+def _kind_of(message: str) -> type[SuyuanError]:
+    """Give the kind of error that the message of a failed run names; SuyuanError when none."""
+    found = _FAILED_WITH.search(message)
+    kinds = [SuyuanError]
+    for kind in kinds:  # grows while it is read: kinds have kinds below them
+        kinds += kind.__subclasses__()
+    return next((kind for kind in kinds if found and kind.code == found[1]), SuyuanError)
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:

@@ -7,8 +7,15 @@ import logging
 import pytest
 
 from flows.cli_terminal import answer_batch
-from flows.launch import _is_unexpected
-from storage.errors import InputError, NotFoundError
+from flows.launch import _is_unexpected, _kind_of
+from storage.errors import (
+    ConflictError,
+    GateError,
+    InputError,
+    NotFoundError,
+    SuyuanError,
+    UnavailableError,
+)
 
 
 def test_each_line_is_answered_in_order_and_a_bad_one_gives_its_error(tmp_path, capsys):
@@ -49,3 +56,23 @@ def test_only_the_traces_of_deliberate_errors_are_kept_off_the_terminal():
     for message, shown in said.items():
         record = logging.LogRecord("x", 40, "", 1, message, None, None)
         assert _is_unexpected(record) is shown
+
+
+@pytest.mark.parametrize("kind", [GateError, NotFoundError, ConflictError, UnavailableError])
+def test_a_deployed_run_fails_with_the_kind_that_its_message_names(kind):
+    error = kind("was refused", item="source:x", way_out="Read [SY100] first")
+    said = f"Flow run encountered an exception: {kind.__name__}: {error}"
+    assert _kind_of(said) is kind
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "Flow run infrastructure exited with non-zero status code 1.",
+        "Flow run encountered an exception: ValueError: the log says [SY300] x",
+        "Flow run encountered an exception: GateError: [SY999] of another version",
+    ],
+)
+def test_any_other_failure_of_a_deployed_run_is_of_no_kind(said):
+    assert _kind_of(said) is SuyuanError
