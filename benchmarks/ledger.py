@@ -143,7 +143,7 @@ def fill(home: Home, corpus: Corpus) -> list[Result]:
     answers = written / spent
     for number in range(MODELS):
         facts = {"path": "", "sha256": _sha(f"{number}"), "run_id": "r1", "trained_on": "snap:x@1"}
-        ledger.add_model("tiny", str(number), **facts, samples=corpus.exposures())
+        home.models.add("tiny", str(number), **facts, samples=corpus.exposures())
     _write_chunks(home, corpus)
     texts = ((_sha(f"text {n}"), f"Document {n} says this of it.") for n in range(len(rows)))
     home.spans.add((Passage(doc_id, text.encode()) for doc_id, text in texts), "r1")

@@ -29,8 +29,7 @@ from storage.ledger_rows import (
     read_part,
 )
 from storage.ledger_schema import Row
-from storage.models import ModelRecords
-from storage.records import Answer, Exposure, Part, Problem
+from storage.records import Answer, Part, Problem
 
 MAX_NODES = 100_000
 """How many nodes a closure visits at most."""
@@ -237,30 +236,6 @@ class Ledger:
     def shrink(self) -> None:
         """Rewrite the database so that no byte of an overwritten row is left in its files."""
         erasure.shrink(self.url)
-
-    def add_model(  # noqa: PLR0913  one argument per recorded column
-        self,
-        name: str,
-        version: str,
-        *,
-        path: str,
-        sha256: str,
-        run_id: str,
-        trained_on: str,
-        samples: Iterable[Exposure],
-        base: str = "",
-    ) -> str:
-        """Record a model with its training documents, as ModelRecords.add does, and give its node."""
-        return ModelRecords(self.url).add(
-            name,
-            version,
-            path=path,
-            sha256=sha256,
-            run_id=run_id,
-            trained_on=trained_on,
-            samples=samples,
-            base=base,
-        )
 
     def answer(self, answer_id: str) -> Answer:
         """Read an answer by its id, with or without "answer:"; NotFoundError names the latest ids."""

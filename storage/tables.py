@@ -118,14 +118,7 @@ class Table:
             live = set(_live(table))
             actions = [_add_action(part) for part in parts if part.path not in live]
             if actions:
-                table.create_write_transaction(
-                    actions,
-                    mode="append",
-                    schema=table.schema(),
-                    partition_by=list(self.spec.partition_by),
-                    commit_properties=CommitProperties(custom_metadata=metadata),
-                )
-                table.update_incremental()
+                self._write(table, actions, metadata)
             return int(table.version())
 
         return self._retried(attempt, run_id)
@@ -144,17 +137,26 @@ class Table:
             todo = {path: new for path, new in changes.items() if path in live}
             added = [_add_action(new) for new in todo.values() if new and new.path not in live]
             if todo:
-                table.create_write_transaction(
-                    [*(_remove_action(self._part_of(live[path])) for path in todo), *added],
-                    mode="append",
-                    schema=table.schema(),
-                    partition_by=list(self.spec.partition_by),
-                    commit_properties=CommitProperties(custom_metadata=metadata),
-                )
-                table.update_incremental()
+                gone = [_remove_action(self._part_of(live[path])) for path in todo]
+                self._write(table, [*gone, *added], metadata)
             return int(table.version())
 
         return self._retried(attempt, run_id)
+
+    def _write(
+        self,
+        table: DeltaTable,
+        actions: list[AddAction | RemoveAction],
+        metadata: Mapping[str, str],
+    ) -> None:
+        table.create_write_transaction(
+            actions,
+            mode="append",
+            schema=table.schema(),
+            partition_by=list(self.spec.partition_by),
+            commit_properties=CommitProperties(custom_metadata=dict(metadata)),
+        )
+        table.update_incremental()
 
     def read_part(self, path: str) -> pa.Table:
         """Read one Parquet file of the table with the columns that it holds."""

@@ -13,6 +13,7 @@ from storage.errors import MissingError, NotFoundError
 from storage.home import Home
 from storage.ledger import Ledger
 from storage.ledger_engine import writing
+from storage.models import ModelRecords
 from storage.records import Answer, Citation, Exposure, Part
 from tasks.provenance.lineage.impact import impact
 from tasks.provenance.lineage.model_why import explain_model
@@ -130,7 +131,7 @@ def test_both_databases_tell_the_same(postgres_url, tmp_path):
         row = {**documents("a", 1)[0], "source": "mirror", "uri": "m", "licence": "MIT"}
         ledger.add_documents([row])
         samples = [Exposure(doc_id="a0", source="docs", licence="MIT", n_samples=1, n_bytes=5)]
-        node = ledger.add_model(
+        node = ModelRecords(ledger.url).add(
             "tiny", "1", path="", sha256="s", run_id="r1", trained_on="snap:documents@1",
             samples=samples,
         )  # fmt: skip

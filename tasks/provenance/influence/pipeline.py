@@ -216,7 +216,7 @@ def totals_of(
 
 def record(home: Home, model: Trained, version: str, drawn: Drawn, run_id: str) -> str:
     """Record the model and what it was trained on in the ledger and give its node."""
-    return home.ledger.add_model(
+    return home.models.add(
         NAME,
         version,
         path=str(index_root(home) / model.sha256),

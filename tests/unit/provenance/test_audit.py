@@ -24,7 +24,7 @@ def home(tmp_path_factory):
     home = fill_home(tmp_path_factory.mktemp("audit")).home
     home.revocations.open("source:docs", NASTY, "me", {})
     home.trust_records.override("docs", 0.2, "me", "looked at it")
-    home.ledger.add_model(
+    home.models.add(
         "tiny", "1", path="/m", sha256="ab", run_id="r1", trained_on="snap:documents@0",
         samples=[Exposure(doc_id="d", source="docs", licence="MIT", n_samples=2, n_bytes=9)],
     )  # fmt: skip

@@ -128,7 +128,7 @@ def set_text(home, text):
 def add_model(home, doc_id, version="1"):
     sample = Exposure(doc_id=doc_id, source="docs", licence="CC-BY-4.0", n_samples=3, n_bytes=9)
     other = replace(sample, doc_id="f" * 64, n_samples=9)
-    return home.ledger.add_model(
+    return home.models.add(
         MODEL,
         version,
         path="models/small",

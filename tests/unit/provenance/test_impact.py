@@ -77,8 +77,8 @@ def test_models_and_what_they_wrote_are_possible_only(stored, doc):
         Exposure(doc_id=doc, source="docs", licence="MIT", n_samples=1, n_bytes=10),
         Exposure(doc_id="x", source="other", licence="MIT", n_samples=3, n_bytes=10),
     ]
-    home.ledger.add_model("tiny", "1", **FACTS, samples=samples)
-    home.ledger.add_model("clean", "1", **FACTS, samples=samples[1:])
+    home.models.add("tiny", "1", **FACTS, samples=samples)
+    home.models.add("clean", "1", **FACTS, samples=samples[1:])
     late = NOW.replace(year=9999)
     for name, generator in (
         ("01A", "model:tiny@1"),
@@ -101,8 +101,8 @@ def test_a_name_without_version_is_the_model_that_was_newest_then(stored, doc):
     home, answer = stored.home, stored.home.ledger.answer(stored.answer_id)
     bad = [Exposure(doc_id=doc, source="docs", licence="MIT", n_samples=1, n_bytes=1)]
     good = [Exposure(doc_id="x", source="other", licence="MIT", n_samples=1, n_bytes=1)]
-    home.ledger.add_model("tiny", "1", **FACTS, samples=bad)
-    home.ledger.add_model("tiny", "2", **{**FACTS, "sha256": "cd"}, samples=good)
+    home.models.add("tiny", "1", **FACTS, samples=bad)
+    home.models.add("tiny", "2", **{**FACTS, "sha256": "cd"}, samples=good)
     late = replace(answer, answer_id="01L", generator="tiny", created_at=NOW.replace(year=9999))
     home.ledger.add_answer(replace(late, citations=()))
     assert impact(home, "source:docs").possible.answers.count == 0

@@ -7,6 +7,7 @@ import pytest
 
 from storage.errors import NotFoundError
 from storage.home import Home
+from storage.models import ModelRecords
 from storage.records import Exposure
 from tasks.provenance.lineage.model_why import RevokedSource, explain_model, render_model
 
@@ -33,7 +34,7 @@ def home(tmp_path):
         Exposure(doc_id="d2", source="a", licence="MIT", n_samples=1, n_bytes=10),
         Exposure(doc_id="d3", source="b", licence="CC0-1.0", n_samples=1, n_bytes=70),
     ]
-    ledger.add_model(
+    ModelRecords(ledger.url).add(
         "tiny", "3", path="/m", sha256="ab", run_id="r1", trained_on="snap:documents@4",
         samples=samples, base="model:zero@1",
     )  # fmt: skip

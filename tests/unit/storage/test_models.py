@@ -27,7 +27,9 @@ def models(ledger):
 
 @pytest.fixture
 def node(ledger):
-    return ledger.add_model("tiny", "1", **FACTS, samples=iter(SAMPLES), base="model:zero@1")
+    return ModelRecords(ledger.url).add(
+        "tiny", "1", **FACTS, samples=iter(SAMPLES), base="model:zero@1"
+    )
 
 
 def test_a_model_comes_back_with_its_training_set(models, node):
@@ -49,25 +51,25 @@ def test_a_model_leads_up_to_what_made_it(ledger, node):
 
 def test_the_same_model_again_adds_nothing(ledger, node):
     head = ledger.head()
-    ledger.add_model("tiny", "1", **FACTS, samples=SAMPLES, base="model:zero@1")
+    ModelRecords(ledger.url).add("tiny", "1", **FACTS, samples=SAMPLES, base="model:zero@1")
     assert ledger.head() == head
     assert ledger.verify() == []
 
 
 def test_other_weights_under_the_same_name_are_refused(ledger, node):
     with pytest.raises(ConflictError, match="new version"):
-        ledger.add_model("tiny", "1", **{**FACTS, "sha256": "cd"}, samples=SAMPLES)
+        ModelRecords(ledger.url).add("tiny", "1", **{**FACTS, "sha256": "cd"}, samples=SAMPLES)
 
 
 def test_exposures_given_in_pieces_add_up(ledger, models):
-    node = ledger.add_model("tiny", "2", **FACTS, samples=[SAMPLES[0], SAMPLES[0]])
+    node = ModelRecords(ledger.url).add("tiny", "2", **FACTS, samples=[SAMPLES[0], SAMPLES[0]])
     assert [(one.n_samples, one.n_bytes) for one in models.exposures(node)] == [(6, 600)]
 
 
 def test_two_licences_of_one_document_are_refused_and_nothing_is_written(ledger, models):
     other = Exposure(doc_id="d1", source="a", licence="GPL-2.0-only", n_samples=1, n_bytes=1)
     with pytest.raises(InputError, match=r"d1 of a has two licences"):
-        ledger.add_model("tiny", "1", **FACTS, samples=[SAMPLES[0], other])
+        ModelRecords(ledger.url).add("tiny", "1", **FACTS, samples=[SAMPLES[0], other])
     assert set(ledger.counts().values()) == {0}
 
 
@@ -86,7 +88,7 @@ def test_shares_add_up_by_source_and_by_licence(models, node):
 
 
 def test_a_document_leads_to_the_models_that_saw_it(ledger, models, node):
-    ledger.add_model("other", "1", **FACTS, samples=SAMPLES[1:2])
+    ModelRecords(ledger.url).add("other", "1", **FACTS, samples=SAMPLES[1:2])
     found = [(one.name, one.n_samples, one.share) for one in models.exposed(["d1", "d9"])]
     assert found == [(node, 7, 0.875)]
     assert [(one.name, one.share) for one in models.exposed(["d1"], "b")] == [(node, 0.5)]
