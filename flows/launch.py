@@ -30,10 +30,7 @@ def run_here(noun: str, fields: dict[str, object], settings: Settings) -> Any:
 
 
 def run_deployed(noun: str, fields: dict[str, object], settings: Settings) -> Any:
-    """Run the deployment `<noun>/default` on the Prefect server and wait for its end.
-
-    A run that failed with a deliberate error fails here with one of the same kind.
-    """
+    """Run the deployment `<noun>/default` and wait; its failure keeps the kind of its error."""
     from infra.stack import prefect_api
 
     if not prefect_api(settings):
