@@ -1,14 +1,19 @@
 """Snapshots: a version of a table with its files and its root, written down in the ledger."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from storage.digest import sha256_hex
 from storage.home import Home
-from storage.ledger import Ledger
+from storage.ledger import Edge, Ledger
 from storage.records import Part
 from storage.schemas import DOCUMENTS
 from storage.tables import Table
+
+REVISION = "wasRevisionOf"
+"""How a version of a table came from the one before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +53,25 @@ def record_snapshot(home: Home, table_name: str, run_id: str, root: str | None =
     ledger.add_parts(table_name, [*new, *(_hashed(table, part) for part in log)], run_id)
     found = root or table.root(version)
     facts = {"version": version, "rows": n_rows, "parts": len(live)}
+    ledger.derive(node, _recorded_before(ledger, table_name, version), REVISION)
     ledger.add_artifact(node, "snapshot", table.root_url, found, run_id, facts)
     return Snapshot(node=node, version=version, root=found, n_rows=n_rows)
+
+
+def newest_only(node: str, edges: Iterable[Edge]) -> list[Edge]:
+    """Leave out of a closure older versions of tables, and what lies only behind them."""
+    by_end: dict[str, list[Edge]] = {}
+    for edge in edges:
+        by_end.setdefault(edge.dst, []).append(edge)
+    found: list[Edge] = []
+    seen, left = {node}, [node]
+    while left:
+        mine = [edge for edge in by_end.get(left.pop(), ()) if edge.rel != REVISION]
+        found += mine
+        fresh = dict.fromkeys(edge.src for edge in mine if edge.src not in seen)
+        seen.update(fresh)
+        left += reversed(fresh)
+    return found
 
 
 def record_purge(home: Home, table_name: str, run_id: str, by: str) -> int:
@@ -81,6 +103,12 @@ def _mark_purged(ledger: Ledger, node: str, by: str) -> None:
     names = ("kind", "path", "sha256", "run_id")
     kind, path, sha256, run_id = (str(row[name]) for name in names)
     ledger.add_artifact(node, kind, path, sha256, run_id, params, status="purged")
+
+
+def _recorded_before(ledger: Ledger, table_name: str, version: int) -> list[str]:
+    """Give the node of the version recorded last before one; a run may commit several at once."""
+    nodes = (f"snap:{table_name}@{number}" for number in range(version - 1, -1, -1))
+    return list(islice((node for node in nodes if ledger.get("artifact", node)), 1))
 
 
 def _record_documents(table: Table, ledger: Ledger, parts: list[Part]) -> None:

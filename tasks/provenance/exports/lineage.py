@@ -1,7 +1,9 @@
 """What an export is about: one node with all that it came from, and the documents behind it."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -10,6 +12,7 @@ from storage.errors import InputError, NotFoundError
 from storage.home import Home
 from storage.ledger import Edge
 from storage.schemas import TABLES
+from storage.snapshots import REVISION, newest_only
 
 TABLE_OF_KIND = {"answer": "answer", "model": "model", "run": "run", "doc": "document"}
 TABLE_OF_KIND |= {"source": "source"}
@@ -36,6 +39,24 @@ class Lineage:
     edges: tuple[Edge, ...]
     rows: Mapping[str, Mapping[str, Any]]
 
+    @cached_property
+    def made_from(self) -> Mapping[str, list[str]]:
+        """What each node was made from, sorted; neither runs nor older versions of itself."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for edge in self.edges:
+            if kind_of(edge.src) != "run" and edge.rel != REVISION:
+                found[edge.dst].add(edge.src)
+        return {node: sorted(sources) for node, sources in found.items()}
+
+    @cached_property
+    def made_by(self) -> Mapping[str, list[str]]:
+        """What each run made, sorted."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for edge in self.edges:
+            if edge.rel == "generated":
+                found[edge.src].add(edge.dst)
+        return {run: sorted(made) for run, made in found.items()}
+
 
 def kind_of(node: str) -> str:
     """Give what comes before the first colon of a node."""
@@ -51,7 +72,8 @@ def lineage_of(home: Home, node: str) -> Lineage:
         way_out = "`suyuan status` lists what there is"
         raise NotFoundError("is not in the ledger", item=node, way_out=way_out)
     edges = tuple(edge for edge in home.ledger.up(node) if edge.dst != edge.src)
-    if kind_of(node) == "answer":
+    if kind_of(node) == "answer":  # of the runs before, those that fetched what it cites
+        edges = tuple(newest_only(node, edges))
         own = {edge.src for edge in edges if edge.dst == node}
         fetched = dict.fromkeys(_fetched(home, node))
         edges += tuple(edge for edge in fetched if edge.src not in own)
@@ -78,10 +100,10 @@ def used_documents(home: Home, node: str) -> Iterator[Used]:
     elif kind == "snap":
         yield from _of_snapshot(home, node)
     elif kind == "index":
-        found = {edge.src for edge in home.ledger.up(node) if kind_of(edge.src) == "snap"}
-        documents = sorted(name for name in found if name.startswith("snap:documents@"))
-        for snapshot in documents:
-            yield from _of_snapshot(home, snapshot)
+        found = {edge.src for edge in newest_only(node, home.ledger.up(node))}
+        documents = [name for name in found if name.startswith("snap:documents@")]
+        if documents:  # its features may rest on an older version than itself
+            yield from _of_snapshot(home, max(documents, key=split_snapshot))
     else:
         way_out = "Give an answer, a model, a snapshot or an index"
         raise InputError("has no documents behind it", item=node, way_out=way_out)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from storage.errors import InputError, UnavailableError
 from storage.files import explained, write_atomic
 from storage.home import Home
-from storage.ledger import Edge
 from storage.schemas import TABLES
 from tasks.provenance.exports.lineage import Lineage, kind_of, lineage_of
 
@@ -47,8 +46,8 @@ def run_events(home: Home, node: str) -> list["RunEvent"]:
     """Build the events: START, and how the run ended once it did, with inputs and outputs."""
     lineage = lineage_of(home, node)
     if kind_of(node) == "run":
-        made = [edge for edge in home.ledger.down(node) if edge.src == node]
-        edges = [*made, *(e for m in made for e in home.ledger.up(m.dst) if e.dst == m.dst)]
+        made = home.ledger.down(node, limit=1)
+        edges = [*made, *(edge for one in made for edge in home.ledger.up(one.dst, limit=1))]
         rows = {end: _row(home, end) for edge in edges for end in (edge.dst, edge.src)}
         lineage = Lineage(node=node, edges=tuple(edges), rows={**lineage.rows, **rows})
     runs = sorted(name for name in lineage.rows if kind_of(name) == "run")
@@ -105,9 +104,9 @@ def _events_of(node: str, lineage: Lineage) -> Iterable["RunEvent"]:
         yield RunEvent(eventType=RunState.START, eventTime=row["started_at"], **common)
     state = _STATES.get(str(row.get("state")))
     if state and row.get("finished_at"):
-        outputs = sorted({e.dst for e in lineage.edges if e.src == node and e.rel == "generated"})
-        inputs = sorted({e.src for e in lineage.edges if e.dst in outputs and e.src != node})
-        read = [name for name in inputs if kind_of(name) != "run" and name not in outputs]
+        outputs = lineage.made_by.get(node, [])
+        inputs = sorted({name for made in outputs for name in lineage.made_from.get(made, [])})
+        read = [name for name in inputs if name not in outputs]
         yield RunEvent(
             eventType=RunState[state],
             eventTime=row["finished_at"],
@@ -128,7 +127,7 @@ def _output(node: str, lineage: Lineage) -> Any:
     from openlineage.client.generated.lineage import LineageDatasetFacet, LineageDatasetInput
 
     facets = _version(node, lineage.rows[node])
-    sources = _sources(node, lineage.edges)
+    sources = lineage.made_from.get(node, [])
     inputs = [
         LineageDatasetInput(namespace=NAMESPACE, name=dataset_name(name), type="DATASET")
         for name in sources
@@ -138,10 +137,6 @@ def _output(node: str, lineage: Lineage) -> Any:
     if columns is not None:
         facets["columnLineage"] = columns
     return OutputDataset(namespace=NAMESPACE, name=dataset_name(node), facets=facets)
-
-
-def _sources(node: str, edges: Iterable[Edge]) -> list[str]:
-    return sorted({e.src for e in edges if e.dst == node and kind_of(e.src) != "run"})
 
 
 def _version(node: str, row: Mapping[str, Any]) -> dict[str, Any]:

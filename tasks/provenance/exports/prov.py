@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 from storage.home import Home
 from storage.ledger import Edge
+from storage.snapshots import REVISION
 from tasks.provenance.exports.lineage import KINDS, Lineage, kind_of, lineage_of
 
 SOFTWARE = "agent:suyuan"
 
 _KINDS = ("doc", *KINDS)
-_DERIVATIONS = {"quoted": "prov:Quotation", "from": "prov:PrimarySource"}
+_DERIVATIONS = {"quoted": "prov:Quotation", "from": "prov:PrimarySource", REVISION: "prov:Revision"}
 _SHOWN = ("title", "uri", "licence", "sha256", "kind", "status", "generator", "n_bytes", "trust")
 _SHOWN_OF_RUN = ("flow", "state", "mlflow_run_id", "prefect_run_id")
 

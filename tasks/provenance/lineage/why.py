@@ -9,6 +9,7 @@ from storage.errors import SuyuanError
 from storage.home import Home
 from storage.ledger import Edge
 from storage.records import Answer, Citation, Grade
+from storage.snapshots import newest_only
 from tasks.provenance.lineage.explanation import (
     CitedDocument,
     CitedSource,
@@ -28,7 +29,8 @@ def explain(answer_id: str, home: Home) -> Explanation:
     """Gather the whole chain behind an answer; NotFoundError without the answer."""
     answer = home.ledger.answer(answer_id)
     headings = _headings(home, answer)
-    edges = home.ledger.up(f"answer:{answer.answer_id}")
+    node = f"answer:{answer.answer_id}"
+    edges = newest_only(node, home.ledger.up(node))
     made_by = tuple(edge for edge in edges if not edge.dst.startswith("doc:"))
     return Explanation(
         answer_id=answer.answer_id,

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from storage.errors import InputError, NotFoundError
+from storage.snapshots import record_snapshot
 from tasks.provenance.exports.formats import export, export_bytes, write_export
 from tasks.provenance.exports.openlineage import run_events, run_uuid, send, write_events
 from tasks.provenance.proof.bundle import verify_file
 from tests.exported_home import home_with_model
-from tests.fakes import new_home
+from tests.fakes import new_home, put_documents
 from tests.stored_home import CASES
 
 SPEC = Path(os.environ.get("SUYUAN_DATA", "../shared/data")) / "openlineage-spec"
@@ -141,6 +142,53 @@ def test_the_run_that_fetched_a_cited_document_is_told_though_no_snapshot_names_
     made = export(later, ANSWER, "prov")["wasGeneratedBy"].values()
     assert {"prov:entity": f"doc:{cited.doc_id}", "prov:activity": "run:r0"} in list(made)
     assert export(later, ANSWER, "openlineage")[0]["job"]["name"] == "ingest"
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """A home of three ingest runs, the last of which made the index; gives it and the index."""
+    home = new_home(tmp_path_factory.mktemp("grown"))
+    home.ledger.add_source("s")
+    for number in (1, 2, 3):
+        home.ledger.start_run(f"r{number}", "ingest", {})
+        put_documents(home, {f"file:///{number}": f"text {number}"}, source="s")
+        snapshot = record_snapshot(home, "documents", f"r{number}").node
+        home.ledger.derive(snapshot, ["source:s"], "hadMember")
+        home.ledger.finish_run(f"r{number}", "finished")
+    home.ledger.start_run("r4", "index", {})
+    home.ledger.derive("index:i", [snapshot], "wasDerivedFrom")
+    home.ledger.add_artifact("index:i", "index", "/i", "i", "r4")
+    return home
+
+
+@pytest.mark.parametrize("node", ["index:i", "snap:documents@3"])
+def test_all_runs_behind_an_index_or_a_snapshot_are_told(grown, node):
+    ingests = {"run:r1", "run:r2", "run:r3"}
+    document = export(grown, node, "prov")
+    check_prov(document)
+    assert ingests <= set(document["activity"])
+    revisions = [
+        (one["prov:generatedEntity"], one["prov:usedEntity"])
+        for one in document["wasDerivedFrom"].values()
+        if one.get("prov:type", {}).get("$") == "prov:Revision"
+    ]
+    assert revisions == [
+        ("snap:documents@2", "snap:documents@1"),
+        ("snap:documents@3", "snap:documents@2"),
+    ]
+    events = export(grown, node, "openlineage")
+    assert {run_uuid(f"r{n}") for n in (1, 2, 3)} <= {event["run"]["runId"] for event in events}
+    outputs = [one for event in events for one in event.get("outputs", [])]
+    inputs = {name["name"] for one in outputs for name in one["facets"]["lineage"]["inputs"]}
+    assert inputs <= {"source/s", "documents"}
+    own = [one["facets"]["lineage"]["inputs"] for one in outputs if one["name"] == "documents"]
+    assert [[name["name"] for name in found] for found in own] == [["source/s"]] * 3
+
+
+def test_an_index_holds_the_documents_of_its_own_snapshot_only(grown):
+    packages = export(grown, "index:i", "spdx")["packages"]
+    names = [one["sourceInfo"] for one in packages if "sourceInfo" in one]
+    assert sorted(names) == ["file:///1", "file:///2", "file:///3"]
 
 
 def test_openlineage_events_are_written_as_lines(home, tmp_path):

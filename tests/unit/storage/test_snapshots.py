@@ -4,8 +4,9 @@ import pyarrow as pa
 import pytest
 
 from storage.home import Home
+from storage.ledger import Edge
 from storage.schemas import DOCUMENTS
-from storage.snapshots import record_snapshot
+from storage.snapshots import REVISION, newest_only, record_snapshot
 
 
 @pytest.fixture
@@ -56,6 +57,31 @@ def test_two_versions_made_before_a_call_are_both_covered(home):
     assert {p.path for p in home.table("documents").log_files(2)} <= {
         p.path for p in home.ledger.parts("documents")
     }
+
+
+def test_a_snapshot_is_a_revision_of_the_one_recorded_before_and_leads_to_its_run(home):
+    merge(home, "a")
+    record_snapshot(home, "documents", "r1")
+    merge(home, "b")
+    merge(home, "c")
+    node = record_snapshot(home, "documents", "r2").node
+    edges = [(e.dst, e.src, e.rel) for e in home.ledger.up(node) if e.dst.startswith("snap:")]
+    assert edges == [
+        ("snap:documents@1", "run:r1", "generated"),
+        (node, "run:r2", "generated"),
+        (node, "snap:documents@1", "wasRevisionOf"),
+    ]
+
+
+def test_what_lies_only_behind_older_versions_can_be_left_out():
+    made = Edge("index:i", "snap:t@2", "wasDerivedFrom")
+    newest = Edge("snap:t@2", "run:2", "generated")
+    older = Edge("snap:t@1", "run:1", "generated")
+    both = [Edge("snap:t@1", "source:s", "hadMember"), Edge("snap:t@2", "source:s", "hadMember")]
+    edges = [made, Edge("snap:t@2", "snap:t@1", REVISION), older, newest, *both]
+    assert newest_only("index:i", edges) == [made, newest, both[1]]
+    loop = Edge("run:2", "index:i", "used")
+    assert newest_only("index:i", [made, newest, loop]) == [made, newest, loop]
 
 
 def test_equal_rows_have_equal_roots_however_they_were_written(home, tmp_path):
