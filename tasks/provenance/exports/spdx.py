@@ -149,15 +149,17 @@ def _symbols(expression: str) -> Iterable[Any]:
 
 def _licence(expression: str) -> Any:
     """Give an expression as recorded; unknown stays unknown."""
-    from license_expression import ExpressionError, get_spdx_licensing
+    from license_expression import ExpressionError
     from spdx_tools.spdx.model import SpdxNoAssertion, SpdxNone
+
+    from tasks.provenance.licences.names import spdx
 
     if expression in {UNKNOWN_LICENCE, ""}:
         return SpdxNoAssertion()
     if expression == "NONE":
         return SpdxNone()
     try:
-        return get_spdx_licensing().parse(expression)
+        return spdx().parse(expression)
     except ExpressionError as error:
         raise InputError("is no SPDX expression", item=expression) from error
 

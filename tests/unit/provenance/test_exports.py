@@ -191,6 +191,16 @@ def test_an_index_holds_the_documents_of_its_own_snapshot_only(grown):
     assert sorted(names) == ["file:///1", "file:///2", "file:///3"]
 
 
+def test_the_list_of_licences_is_loaded_once_for_all_documents(grown, monkeypatch):
+    export(grown, "index:i", "spdx")  # loads it, and so does the validator when it is imported
+    loaded = []
+    monkeypatch.setattr("license_expression.get_license_index", loaded.append)
+    put_documents(grown, {"file:///4": "text 4"}, source="s", licence="MIT AND LicenseRef-Own")
+    node = record_snapshot(grown, "documents", "r4").node
+    (own,) = export(grown, node, "spdx")["hasExtractedLicensingInfos"]
+    assert (own["licenseId"], loaded) == ("LicenseRef-Own", [])
+
+
 def test_openlineage_events_are_written_as_lines(home, tmp_path):
     path = tmp_path / "out" / "events.jsonl"
     assert write_events(run_events(home, ANSWER), path) == 2
