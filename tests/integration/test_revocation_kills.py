@@ -81,6 +81,15 @@ def run(folder, step="", at=-1):
     return results.get() if process.exitcode == 0 else None
 
 
+def counted(home):
+    """What the certificate counts, as far as it does not depend on when files were left behind."""
+    (revocation,) = home.revocations.list()
+    said = certificate_of(home, revocation.revocation_id)
+    details = {one["step"]: one["detail"] for one in said["steps"]}
+    names = ("blobs", "ledger_rows")
+    return details["answers"], {name: details["bytes"][name] for name in names}, said["plan"]
+
+
 def state_of(home):
     """Digest all that a revocation leaves."""
     names = ("documents", "chunks", "counts", "vectors", "quarantine")
@@ -95,6 +104,7 @@ def state_of(home):
         "answers": {a.answer_id: (a.state, a.text) for a in home.ledger.answers()},
         "models": {model.node: model.status for model in home.models.list()},
         "revocations": [(one.scope, one.state) for one in home.revocations.list()],
+        "counted": counted(home),
         "problems": verify_all(home).problems,
     }
 
