@@ -36,13 +36,20 @@ def mark_answers(url: str, ids: Iterable[str], state: Literal["live", "stale"], 
 
 
 def erase_answers(url: str, ids: Iterable[str], reason: str) -> int:
-    """Blank question, text, hashes and salts of answers, and count the answers that changed."""
+    """Blank question, text, hashes and salts of answers, and count the answers that changed.
+
+    One that was erased before keeps the reason of that time.
+    """
     gone: Row = {"question": "", "text": "", "salt": "", "state": "erased", "stale_reason": reason}
+
+    def erase(row: Row) -> Row:
+        return row if row["state"] == "erased" else row | gone
+
     count = 0
     for some in _batches(ids):
         _rewrite(url, schema.run, _runs(url, some), _forget_question)
         _rewrite(url, schema.answer_span, some, lambda row: row | _BLANK_SPAN, ("salt",))
-        count += _rewrite(url, schema.answer, some, lambda row: row | gone, (*_STATE, "salt"))
+        count += _rewrite(url, schema.answer, some, erase, (*_STATE, "salt"))
     return count
 
 

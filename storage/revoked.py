@@ -24,15 +24,18 @@ class CitedBy:
 
 
 def citations_of(url: str, doc_ids: Iterable[str]) -> list[CitedBy]:
-    """Give every citation of any of the documents, by answer."""
-    span = schema.answer_span
+    """Give every citation of any of the documents, by answer; none of answers that were erased."""
+    span, answer = schema.answer_span, schema.answer
     columns = (span.c.answer_id, span.c.grade, span.c.doc_id, span.c.source)
+    gone = sa.select(answer.c.answer_id).where(answer.c.state == "erased")
     found: set[CitedBy] = set()
-    for batch in batches(doc_ids, _LOOKUP_KEYS):
-        query = sa.select(*columns).where(span.c.doc_id.in_(batch)).distinct()
-        with reading(url) as connection:
+    with reading(url) as connection:
+        erased = set(connection.execute(gone).scalars())
+        for batch in batches(doc_ids, _LOOKUP_KEYS):
+            query = sa.select(*columns).where(span.c.doc_id.in_(batch)).distinct()
             found.update(CitedBy(*row) for row in connection.execute(query))
-    return sorted(found, key=lambda one: (one.answer_id, one.doc_id, one.source, one.grade))
+    live = [one for one in found if one.answer_id not in erased]
+    return sorted(live, key=lambda one: (one.answer_id, one.doc_id, one.source, one.grade))
 
 
 def answers_taken(url: str, by: str) -> dict[str, int]:

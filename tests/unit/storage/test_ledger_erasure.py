@@ -7,6 +7,7 @@ import pytest
 
 from storage.errors import MissingError, NotFoundError
 from storage.ledger import Ledger
+from storage.revoked import answers_taken, citations_of
 from tests.unit.storage.test_ledger import ANSWER, CITATION, DOCUMENT
 
 SECRET = "the tailor of gloucester"
@@ -46,6 +47,15 @@ def test_erasing_twice_is_erasing_once(ledger):
     assert ledger.erase_answers(["01A"], "takedown") == 0
     assert ledger.erase_documents([("d1", "docs")], "takedown") == 0
     assert ledger.head() == head
+
+
+def test_an_answer_counts_for_what_erased_it_first(ledger):
+    assert {one.answer_id for one in citations_of(ledger.url, ["d1"])} == {"01A"}
+    ledger.erase_answers(["01A"], "first")
+    assert ledger.erase_answers(["01A", "01B"], "second") == 1
+    assert answers_taken(ledger.url, "first") == {"stale": 0, "erased": 1}
+    assert answers_taken(ledger.url, "second") == {"stale": 0, "erased": 1}
+    assert citations_of(ledger.url, ["d1"]) == []
 
 
 def test_an_erased_answer_does_not_come_back(ledger):
