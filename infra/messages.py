@@ -23,6 +23,14 @@ MESSAGES: dict[str, tuple[str, str]] = {
     "demo.more.why": ("from the answer to its sources", "从答案追溯到来源"),
     "demo.more.verify": ("check every stored byte", "检查每一个已存储的字节"),
     "demo.more.down": ("stop the servers", "停止服务"),
+    "demo.more.deployment": (
+        "the same flow through the worker",
+        "同一个流程，交给工作进程",
+    ),
+    "stack.shell": (
+        "lets `prefect` and `mlflow` in this shell find the servers",
+        "让本终端中的 `prefect` 和 `mlflow` 找到这些服务",
+    ),
     "seconds": ("s", "秒"),
 }
 

@@ -36,6 +36,7 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _ROW_GROUP_ROWS = 1 << 16
 
 T = TypeVar("T")
+_Action = AddAction | RemoveAction
 
 
 @dataclass(frozen=True)
@@ -143,18 +144,13 @@ class Table:
 
         return self._retried(attempt, run_id)
 
-    def _write(
-        self,
-        table: DeltaTable,
-        actions: list[AddAction | RemoveAction],
-        metadata: Mapping[str, str],
-    ) -> None:
+    def _write(self, table: DeltaTable, actions: list[_Action], metadata: dict[str, str]) -> None:
         table.create_write_transaction(
             actions,
             mode="append",
             schema=table.schema(),
             partition_by=list(self.spec.partition_by),
-            commit_properties=CommitProperties(custom_metadata=dict(metadata)),
+            commit_properties=CommitProperties(custom_metadata=metadata),
         )
         table.update_incremental()
 

@@ -121,10 +121,12 @@ def test_a_second_up_starts_nothing(settings: Settings) -> None:
 
 
 def test_a_deployed_flow_runs_and_is_tracked_on_the_mlflow_server(settings: Settings) -> None:
-    command = ["-m", "prefect", "deployment", "run", "count/default", "--watch"]
+    programs = Path(sys.executable).parent
+    command = f"""eval "$({programs}/suyuan env)" || exit
+        {programs}/prefect deployment run count/default --watch -p 'params={{"n": 7}}'"""
     done = subprocess.run(
-        [sys.executable, *command, "-p", 'params={"n": 7}'],
-        env={**os.environ, **settings.environment()},
+        ["bash", "-c", command],
+        env={**os.environ, "SUYUAN_HOME": str(settings.root)},
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
