@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
@@ -36,7 +36,7 @@ _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _ROW_GROUP_ROWS = 1 << 16
 
 T = TypeVar("T")
-_Action = AddAction | RemoveAction
+_Action: TypeAlias = AddAction | RemoveAction
 
 
 @dataclass(frozen=True)
