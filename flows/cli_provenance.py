@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,7 +21,14 @@ from flows.cli_terminal import (
     require,
     run_flow,
 )
+from storage.errors import InputError
 
+if TYPE_CHECKING:
+    from storage.home import Home
+
+Batch = Annotated[Path | None, typer.Option(help="JSON Lines of {id, text}.")]
+Told = tuple[dict[str, Any], Callable[[str], str]]
+"""What is told about a node: its fields, and its text in a language."""
 Node = Annotated[str, typer.Argument(help="source:NAME, doc:SHA, licence:EXPR, model:NAME@V, …")]
 
 
@@ -46,7 +53,7 @@ def register(app: typer.Typer) -> None:
 def trace(
     text: Annotated[str, typer.Argument(help="The text to look for.")] = "",
     file: Annotated[Path | None, typer.Option(help="Read the text from this file.")] = None,
-    batch: Annotated[Path | None, typer.Option(help="JSON Lines of {id, text}.")] = None,
+    batch: Batch = None,
     min_units: Annotated[
         int, typer.Option(min=1, max=1000, help="Shortest span: words, or characters of CJK.")
     ] = 8,
@@ -69,38 +76,48 @@ def trace(
 
 
 def why(
-    node: Annotated[str, typer.Argument(help="Id of an answer, or model:NAME@VERSION.")],
+    node: Annotated[str, typer.Argument(help="Id of an answer, or model:NAME@VERSION.")] = "",
+    batch: Batch = None,
     as_json: Json = False,
 ) -> None:
     """Print the chain from an answer or a model to its sources."""
+    _tell(_why, node, batch, as_json=as_json)
+
+
+def _why(home: "Home", node: str) -> Told:
     kind, colon, _ = node.partition(":")
-    known = not colon or kind in {"answer", "model"}
-    require(known, f"{kind}: starts no chain back; `suyuan impact {node}` leads the other way")
-    home, lang = load_home(), chosen_language()
+    if colon and kind not in {"answer", "model"}:
+        way_out = f"`suyuan impact {node}` leads the other way"
+        raise InputError(f"no chain back starts at {kind}:", item=node, way_out=way_out)
     if kind == "model":
         from tasks.provenance.lineage.model_view import render_model
         from tasks.provenance.lineage.model_why import explain_model
 
         model = explain_model(home, node)
-        _show(asdict(model), lambda: render_model(model, lang), as_json=as_json)
-        return
+        return asdict(model), lambda lang: render_model(model, lang)
     from tasks.provenance.lineage.why import explain, render
 
     answer = explain(node.removeprefix("answer:"), home)
-    _show(asdict(answer), lambda: render(answer, lang=lang), as_json=as_json)
+    return asdict(answer), lambda lang: render(answer, lang=lang)
 
 
-def impact(node: Node, as_json: Json = False) -> None:
+def impact(node: Node = "", batch: Batch = None, as_json: Json = False) -> None:
     """Print what a source, document or licence has touched: certain and possible apart."""
+    _tell(_impact, node, batch, as_json=as_json)
+
+
+def _impact(home: "Home", node: str) -> Told:
     from tasks.provenance.lineage.impact import impact as find_impact
     from tasks.provenance.lineage.impact_view import render
     from tasks.provenance.revocation.standing import render_standing, revocations_of
 
-    home, lang = load_home(), chosen_language()
     found, revoked = find_impact(home, node), revocations_of(home, node)
     fields = asdict(found) | {"revocations": [asdict(one) for one in revoked]}
-    lines = [render(found, lang), render_standing(revoked, lang)]
-    _show(fields, lambda: "\n".join(filter(None, lines)), as_json=as_json)
+
+    def text(lang: str) -> str:
+        return "\n".join(filter(None, [render(found, lang), render_standing(revoked, lang)]))
+
+    return fields, text
 
 
 def revoke(
@@ -303,6 +320,19 @@ def influence(
     fields: dict[str, object] = {"subsets": subsets, "max_documents": documents, "seed": seed}
     fields |= {"method": method, "evaluation": str(evaluation.resolve()) if evaluation else ""}
     run_flow("influence", fields, deploy=deploy, as_json=as_json)
+
+
+def _tell(
+    ask: Callable[["Home", str], Told], node: str, batch: Path | None, *, as_json: bool
+) -> None:
+    """Ask about one node, or about those in the lines of a batch."""
+    require(bool(node) != bool(batch), "give either a node or --batch FILE")
+    home = load_home()
+    if batch is not None:
+        answer_batch(batch, lambda line: ask(home, line.strip())[0])
+        return
+    fields, text = ask(home, node)
+    _show(fields, lambda: text(chosen_language()), as_json=as_json)
 
 
 def _show(fields: dict[str, Any], text: Callable[[], str], *, as_json: bool) -> None:
