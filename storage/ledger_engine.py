@@ -91,9 +91,7 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
     driver: Any = connection.connection.dbapi_connection
-    driver.execute(
-        "BEGIN"
-    )  # waits for nobody; by the driver, as reads are often shorter than a detour
+    driver.execute("BEGIN")  # by the driver: a read is often shorter than the way round
 
 
 def _postgres(url: str) -> sa.Engine:
